@@ -1,0 +1,82 @@
+//! The history root (rule L-4): an RFC 6962 tree over all block ids, the genesis first. Any old block is proved from any newer
+//! header, and two headers are proved consistent, without the blocks between. The algorithm is `tlog_tiles`'; this file gives
+//! it our hashes and a store of them.
+
+use tlog_tiles::{HashReader, stored_hash_index, stored_hashes, tree_hash};
+use tlog_tiles::{check_record, check_tree, prove_record, prove_tree, record_hash, stored_hash_count};
+
+use crate::id::{BlockId, Hash};
+
+/// Reads stored hashes by their index; each was handed out by [`append`].
+pub trait HistoryReader {
+    /// The hash at `index`, or `None` if it is not stored.
+    fn history_hash(&self, index: u64) -> Option<Hash>;
+}
+
+/// Why the history cannot be extended or a proof not be made or believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HistoryFault {
+    /// A stored hash is missing: the store is damaged.
+    #[error("history hash missing from the store: {0}")]
+    Missing(String),
+    /// A proof does not lead to the root.
+    #[error("false history proof: {0}")]
+    False(String),
+}
+
+struct Reader<'a, R: HistoryReader + ?Sized>(&'a R);
+
+impl<R: HistoryReader + ?Sized> HashReader for Reader<'_, R> {
+    fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<tlog_tiles::Hash>, tlog_tiles::Error> {
+        indexes
+            .iter()
+            .map(|index| self.0.history_hash(*index).map(|hash| tlog_tiles::Hash(hash.0)))
+            .collect::<Option<Vec<_>>>()
+            .ok_or(tlog_tiles::Error::InvalidInput("hash not stored".into()))
+    }
+}
+
+/// The hashes to store when block id number `position` (the genesis is 0) joins the tree, each with its index.
+pub fn append<R: HistoryReader + ?Sized>(reader: &R, position: u64, block: &BlockId) -> Result<Vec<(u64, Hash)>, HistoryFault> {
+    let hashes = stored_hashes(position, &block.0, &Reader(reader)).map_err(|error| HistoryFault::Missing(error.to_string()))?;
+    let first = stored_hash_count(position);
+    Ok(hashes.into_iter().enumerate().map(|(offset, hash)| (first + offset as u64, Hash(hash.0))).collect())
+}
+
+/// The root over the first `size` block ids.
+pub fn root<R: HistoryReader + ?Sized>(reader: &R, size: u64) -> Result<Hash, HistoryFault> {
+    tree_hash(size, &Reader(reader)).map(|hash| Hash(hash.0)).map_err(|error| HistoryFault::Missing(error.to_string()))
+}
+
+/// Proves that block id number `position` is in the tree of `size`.
+pub fn prove_inclusion<R: HistoryReader + ?Sized>(reader: &R, size: u64, position: u64) -> Result<Vec<Hash>, HistoryFault> {
+    prove_record(size, position, &Reader(reader))
+        .map(|proof| proof.into_iter().map(|hash| Hash(hash.0)).collect())
+        .map_err(|error| HistoryFault::Missing(error.to_string()))
+}
+
+/// Checks [`prove_inclusion`]'s proof.
+pub fn check_inclusion(root: &Hash, size: u64, position: u64, block: &BlockId, proof: &[Hash]) -> Result<(), HistoryFault> {
+    let proof = proof.iter().map(|hash| tlog_tiles::Hash(hash.0)).collect();
+    check_record(&proof, size, tlog_tiles::Hash(root.0), position, record_hash(&block.0))
+        .map_err(|error| HistoryFault::False(error.to_string()))
+}
+
+/// Proves that the tree of `old` block ids is the beginning of the tree of `size`.
+pub fn prove_consistency<R: HistoryReader + ?Sized>(reader: &R, size: u64, old: u64) -> Result<Vec<Hash>, HistoryFault> {
+    prove_tree(size, old, &Reader(reader))
+        .map(|proof| proof.into_iter().map(|hash| Hash(hash.0)).collect())
+        .map_err(|error| HistoryFault::Missing(error.to_string()))
+}
+
+/// Checks [`prove_consistency`]'s proof.
+pub fn check_consistency(root: &Hash, size: u64, old_root: &Hash, old: u64, proof: &[Hash]) -> Result<(), HistoryFault> {
+    let proof = proof.iter().map(|hash| tlog_tiles::Hash(hash.0)).collect();
+    check_tree(&proof, size, tlog_tiles::Hash(root.0), old, tlog_tiles::Hash(old_root.0))
+        .map_err(|error| HistoryFault::False(error.to_string()))
+}
+
+/// The index of block id number `position` among the stored hashes.
+pub fn leaf_index(position: u64) -> u64 {
+    stored_hash_index(0, position)
+}

@@ -1,0 +1,127 @@
+//! Rules: every way in which a transaction can be refused has a number. Numbers are never reused.
+//!
+//! Checks run in the order in which the rules of a domain are listed; the first broken rule names the rejection.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Deserialize, Serialize};
+
+macro_rules! rules {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $code:literal, $text:literal;)*) => {
+        /// A rule that was broken.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+        #[borsh(use_discriminant = true)]
+        #[repr(u8)]
+        pub enum Rule {
+            $(#[doc = $text] $name = $number,)*
+        }
+
+        impl Rule {
+            /// Every rule.
+            pub const ALL: &'static [Rule] = &[$(Rule::$name),*];
+
+            /// The rule's code, as it stands in `docs/spec/rules.md` and in errors.
+            pub fn code(self) -> &'static str {
+                match self { $(Rule::$name => $code,)* }
+            }
+
+            /// What the rule asks, in a sentence.
+            pub fn text(self) -> &'static str {
+                match self { $(Rule::$name => $text,)* }
+            }
+        }
+    };
+}
+
+rules! {
+    // Trust: organisations, practitioners, peers, validators, governance.
+    UnknownOrganisation = 1, "T-1", "The organisation is a member.";
+    SuspendedOrganisation = 2, "T-2", "The organisation is not suspended.";
+    NotTheAuthority = 3, "T-3", "The transaction is signed by the organisation's authority key.";
+    WeakKey = 4, "T-4", "A key that is registered is a sound Ed25519 key.";
+    NoPossession = 5, "T-5", "A key that is registered comes with a proof that its secret is held.";
+    KeyInUse = 6, "T-6", "A key belongs to one organisation, practitioner, peer or validator only.";
+    EmptyValidity = 7, "T-7", "A validity begins before it ends, and ends after now.";
+    UnknownPractitioner = 8, "T-8", "The practitioner is registered.";
+    PractitionerOfAnother = 9, "T-9", "The practitioner acts for this organisation.";
+    PractitionerNotValid = 10, "T-10", "The practitioner is active and within the validity.";
+    NotTheKey = 11, "T-11", "The transaction is signed by the key that it acts for.";
+    UnknownPeer = 12, "T-12", "The peer is registered.";
+    TooManyPeers = 13, "T-13", "An organisation has at most as many peers as the parameters allow.";
+    BadAddress = 14, "T-14", "A peer's address is /ip4/…/tcp/… or /ip6/…/tcp/….";
+    UnknownProposal = 15, "T-15", "The proposal exists.";
+    ProposalClosed = 16, "T-16", "The proposal is open and its time has not run out.";
+    AlreadyVoted = 17, "T-17", "An organisation votes once on a proposal.";
+    AlreadyMember = 18, "T-18", "The organisation to be admitted is not a member yet.";
+    NotSuspended = 19, "T-19", "The organisation to be reinstated is suspended.";
+    UnknownValidator = 20, "T-20", "The validator is in the validator set.";
+    TooFewValidators = 21, "T-21", "A change leaves at least as many validators as the parameters ask.";
+    ValidatorOfAnother = 22, "T-22", "The validator belongs to this organisation.";
+    BadPower = 23, "T-23", "A validator's voting power is at least 1, and no validator reaches a third of the power.";
+    BadParameters = 24, "T-24", "Parameters lie within their bounds.";
+    NoConflict = 25, "T-25", "Evidence shows two different statements of one validator for one step, with true signatures.";
+    EvidenceKnown = 26, "T-26", "Evidence against a validator for a step is taken once.";
+    NoChange = 27, "T-27", "A change changes something.";
+    // Accounts.
+    UnknownAccount = 40, "A-1", "The account exists.";
+    AccountExists = 41, "A-2", "The account to be opened does not exist yet.";
+    NotAFacility = 42, "A-3", "A custodian is a facility.";
+    NoAgreement = 43, "A-4", "The opening carries the patient's agreement, signed with the account's first key.";
+    NotTheController = 44, "A-5", "The transaction is signed by the account's controller.";
+    TooManyGuardians = 45, "A-6", "An account has at most 16 guardians.";
+    GuardianExists = 46, "A-7", "A guardian's key is appointed once, and is not the controller's.";
+    UnknownGuardian = 47, "A-8", "The guardian is appointed.";
+    BadPowers = 48, "A-9", "A guardian has at least one power, and only powers that exist.";
+    RecoveryForAnotherKey = 49, "A-10", "Both identity checks of a recovery name the same new key.";
+    SameOrganisationTwice = 50, "A-11", "The two identity checks of a recovery come from two organisations.";
+    NoRecovery = 51, "A-12", "A recovery is under way.";
+    RecoveryTooEarly = 52, "A-13", "A recovery is completed after two checks and the delay.";
+    NoVeto = 53, "A-14", "A recovery is vetoed by the controller, or by a guardian with that power.";
+    NotTheNewKey = 54, "A-15", "A recovery is completed by the new key.";
+    RecoveryUnderWay = 55, "A-16", "A recovery with both checks runs until it is completed or vetoed.";
+    // Records.
+    NotTheCustodian = 70, "R-1", "A record is registered and changed by a practitioner of the account's custodian.";
+    RecordExists = 71, "R-2", "A record's id is new to its account.";
+    UnknownRecord = 72, "R-3", "The record is registered in this account.";
+    RecordNotCurrent = 73, "R-4", "The record is current: neither superseded nor erased.";
+    BadFlags = 74, "R-5", "Only provider flags that exist are set.";
+    SupersedesItself = 75, "R-6", "A record is superseded by another one.";
+    RecordErased = 76, "R-7", "The record is not erased yet.";
+}
+
+impl std::fmt::Display for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code(), self.text())
+    }
+}
+
+impl Serialize for Rule {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+impl<'de> Deserialize<'de> for Rule {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let code = <String as serde::Deserialize>::deserialize(deserializer)?;
+        Rule::ALL
+            .iter()
+            .copied()
+            .find(|rule| rule.code() == code)
+            .ok_or_else(|| serde::de::Error::custom(format!("no rule has the code {code:?}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rule;
+
+    #[test]
+    fn no_two_rules_share_a_code_or_a_number() {
+        for (index, rule) in Rule::ALL.iter().enumerate() {
+            for other in &Rule::ALL[..index] {
+                assert_ne!(rule.code(), other.code());
+                assert_ne!(*rule as u8, *other as u8);
+            }
+        }
+    }
+}

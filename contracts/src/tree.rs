@@ -1,0 +1,118 @@
+//! The state tree (rule L-3): a Jellyfish Merkle tree over the proved objects of the state, by the `jmt` crate with SHA-256.
+//! It proves presence and absence. A tree version is a block's height.
+
+use jmt::storage::{Node, NodeKey, TreeReader};
+use jmt::{JellyfishMerkleTree, KeyHash, OwnedValue, Version};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::bytes::{Malformed, encode};
+use crate::id::Hash;
+use crate::state::{StateFault, StateKey};
+use crate::time::Height;
+
+/// Reads tree nodes by the keys that [`update`] handed out.
+pub trait TreeStore {
+    /// The node's bytes, or `None` if it is not stored.
+    fn tree_node(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateFault>;
+}
+
+/// What one block changes in the tree.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TreeUpdate {
+    /// New nodes: key and bytes, in the order of keys.
+    pub nodes: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Keys of nodes that no later root needs.
+    pub stale: Vec<Vec<u8>>,
+}
+
+struct Reader<'a, S: TreeStore + ?Sized> {
+    store: &'a S,
+    value: Option<&'a [u8]>,
+}
+
+/// `jmt` asks for values only while it makes a proof, and then for the one value that the proof is about.
+impl<S: TreeStore + ?Sized> TreeReader for Reader<'_, S> {
+    fn get_node_option(&self, key: &NodeKey) -> anyhow::Result<Option<Node>> {
+        let bytes = self.store.tree_node(&node_key_bytes(key))?;
+        Ok(bytes.map(|bytes| borsh::from_slice(&bytes)).transpose()?)
+    }
+
+    fn get_value_option(&self, _max_version: Version, _key: KeyHash) -> anyhow::Result<Option<OwnedValue>> {
+        Ok(self.value.map(<[u8]>::to_vec))
+    }
+
+    fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(NodeKey, jmt::storage::LeafNode)>> {
+        Ok(None)
+    }
+}
+
+/// Applies a block's writes to the tree of the height before (none for height 0) and returns the new root.
+pub fn update<'a, S: TreeStore + ?Sized>(
+    store: &S,
+    height: Height,
+    writes: impl IntoIterator<Item = (&'a StateKey, &'a Option<Vec<u8>>)>,
+) -> Result<(Hash, TreeUpdate), StateFault> {
+    let reader = Reader { store, value: None };
+    let tree = JellyfishMerkleTree::<_, Sha256>::new(&reader);
+    let changes =
+        writes.into_iter().filter(|(key, _)| key.is_proved()).map(|(key, value)| (KeyHash(key.tree_key().0), value.clone()));
+    let (root, batch) = tree.put_value_set(changes, height.0).map_err(fault)?;
+    let nodes = batch.node_batch.nodes().iter().map(|(key, node)| (node_key_bytes(key), encode(node))).collect();
+    let stale = batch.stale_node_index_batch.iter().map(|index| node_key_bytes(&index.node_key)).collect();
+    Ok((Hash(root.0), TreeUpdate { nodes, stale }))
+}
+
+/// A proof that an object of the state has certain bytes, or that it does not exist.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StateProof(jmt::proof::SparseMerkleProof<Sha256>);
+
+impl StateProof {
+    /// The proof's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(&self.0)
+    }
+
+    /// Parses a proof of at most 16 KiB.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        if bytes.len() > 16 * 1024 {
+            return Err(Malformed::TooLong { limit: 16 * 1024, found: bytes.len() });
+        }
+        borsh::from_slice(bytes).map(Self).map_err(|error| Malformed::Decode(error.to_string()))
+    }
+
+    /// Checks that the state with this root has `value` under `key`; `None` for absence.
+    pub fn check(&self, root: &Hash, key: &StateKey, value: Option<&[u8]>) -> Result<(), FalseStateProof> {
+        self.0.verify(jmt::RootHash(root.0), KeyHash(key.tree_key().0), value).map_err(|error| FalseStateProof(error.to_string()))
+    }
+}
+
+/// A state proof that does not lead to the root.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("false state proof: {0}")]
+pub struct FalseStateProof(String);
+
+/// Proves what the state of `height` has under `key`; `value` is that object's bytes, or `None` if there is none.
+pub fn prove<S: TreeStore + ?Sized>(
+    store: &S,
+    height: Height,
+    key: &StateKey,
+    value: Option<&[u8]>,
+) -> Result<StateProof, StateFault> {
+    let reader = Reader { store, value };
+    let tree = JellyfishMerkleTree::<_, Sha256>::new(&reader);
+    let (_, proof) = tree.get_with_proof(KeyHash(key.tree_key().0), height.0).map_err(fault)?;
+    Ok(StateProof(proof))
+}
+
+fn fault(error: anyhow::Error) -> StateFault {
+    StateFault(format!("state tree: {error}"))
+}
+
+/// A node's key in a store: version in big-endian bytes, then the path, so nodes of one block stand together.
+fn node_key_bytes(key: &NodeKey) -> Vec<u8> {
+    let mut bytes = key.version().to_be_bytes().to_vec();
+    bytes.extend_from_slice(&encode(key.nibble_path()));
+    bytes
+}
