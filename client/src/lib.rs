@@ -1,1 +1,19 @@
-//! .
+//! The SDK: how any program talks to a node over HTTP.
+//!
+//! [`NodeClient`] asks and submits; [`model`] holds the shapes of the answers; [`problem`] the errors; [`verify`] checks an answer
+//! against the founding document, so that the node need not be believed. The command `inro` is built on nothing else.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), inro_client::ClientError> {
+//! let node = inro_client::NodeClient::new("http://127.0.0.1:8500")?;
+//! println!("block {}", node.status().await?.height);
+//! # Ok(()) }
+//! ```
+
+pub mod model;
+mod node_client;
+pub mod problem;
+pub mod verify;
+
+pub use node_client::NodeClient;
+pub use problem::{ClientError, Problem};

@@ -144,7 +144,9 @@ pub fn is_peer_address(address: &str) -> bool {
         "ip6" => host.parse::<std::net::Ipv6Addr>().is_ok(),
         _ => false,
     };
-    empty.is_empty() && host_is_sound && *tcp == "tcp" && port.parse::<u16>().is_ok_and(|port| port != 0)
+    // The port in one spelling: no sign, no leading zero.
+    let port_is_sound = port.parse::<u16>().is_ok_and(|number| number != 0 && number.to_string() == *port);
+    empty.is_empty() && host_is_sound && *tcp == "tcp" && port_is_sound
 }
 
 /// The founding document.
@@ -308,11 +310,23 @@ impl GenesisDocument {
     }
 }
 
-/// What is wrong with a validator set as a whole: with four or more validators, none may hold a third of the power, or it
-/// could halt the ledger alone (rule T-23).
+/// What is wrong with a validator set as a whole (rule T-23). Among four or more validators none may hold a third of the
+/// power, and among four or more organisations none may hold it with all its validators together: it could halt the ledger
+/// alone.
 pub fn validators_fault(validators: &ValidatorSet) -> Option<&'static str> {
-    let third_reached = validators.validators().iter().any(|validator| u64::from(validator.power) * 3 >= validators.power());
-    (validators.validators().len() >= 4 && third_reached).then_some("one validator holds a third of the voting power or more")
+    let mut organisations = BTreeMap::<_, u64>::new();
+    for validator in validators.validators() {
+        *organisations.entry(validator.organisation).or_default() += u64::from(validator.power);
+    }
+    // At most 256 powers of 32 bits each: three times their sum fits 64 bits.
+    let reaches_a_third = |power: u64| power * 3 >= validators.power();
+    if validators.validators().len() >= 4 && validators.validators().iter().any(|one| reaches_a_third(u64::from(one.power))) {
+        Some("one validator holds a third of the voting power or more")
+    } else if organisations.len() >= 4 && organisations.values().any(|power| reaches_a_third(*power)) {
+        Some("one organisation's validators hold a third of the voting power or more")
+    } else {
+        None
+    }
 }
 
 /// What a node stores before its first block.

@@ -24,6 +24,23 @@ pub enum HistoryFault {
     False(String),
 }
 
+/// More block ids than any ledger will have; sizes above it come from a stranger and are refused.
+const SIZE_MAX: u64 = 1 << 48;
+
+/// More hashes than a proof in a tree of [`SIZE_MAX`] needs.
+const PROOF_MAX: usize = 64;
+
+fn bounded(size: u64, proof: &[Hash]) -> Result<Vec<tlog_tiles::Hash>, HistoryFault> {
+    if size > SIZE_MAX || proof.len() > PROOF_MAX {
+        return Err(HistoryFault::False(format!("{} hashes for a history of {size} blocks", proof.len())));
+    }
+    Ok(proof.iter().map(|hash| tlog_tiles::Hash(hash.0)).collect())
+}
+
+fn storable(size: u64) -> Result<u64, HistoryFault> {
+    if size > SIZE_MAX { Err(HistoryFault::Missing(format!("there are no {size} blocks"))) } else { Ok(size) }
+}
+
 struct Reader<'a, R: HistoryReader + ?Sized>(&'a R);
 
 impl<R: HistoryReader + ?Sized> HashReader for Reader<'_, R> {
@@ -38,6 +55,7 @@ impl<R: HistoryReader + ?Sized> HashReader for Reader<'_, R> {
 
 /// The hashes to store when block id number `position` (the genesis is 0) joins the tree, each with its index.
 pub fn append<R: HistoryReader + ?Sized>(reader: &R, position: u64, block: &BlockId) -> Result<Vec<(u64, Hash)>, HistoryFault> {
+    let position = storable(position)?;
     let hashes = stored_hashes(position, &block.0, &Reader(reader)).map_err(|error| HistoryFault::Missing(error.to_string()))?;
     let first = stored_hash_count(position);
     Ok(hashes.into_iter().enumerate().map(|(offset, hash)| (first + offset as u64, Hash(hash.0))).collect())
@@ -45,33 +63,33 @@ pub fn append<R: HistoryReader + ?Sized>(reader: &R, position: u64, block: &Bloc
 
 /// The root over the first `size` block ids.
 pub fn root<R: HistoryReader + ?Sized>(reader: &R, size: u64) -> Result<Hash, HistoryFault> {
-    tree_hash(size, &Reader(reader)).map(|hash| Hash(hash.0)).map_err(|error| HistoryFault::Missing(error.to_string()))
+    tree_hash(storable(size)?, &Reader(reader)).map(|hash| Hash(hash.0)).map_err(|error| HistoryFault::Missing(error.to_string()))
 }
 
 /// Proves that block id number `position` is in the tree of `size`.
 pub fn prove_inclusion<R: HistoryReader + ?Sized>(reader: &R, size: u64, position: u64) -> Result<Vec<Hash>, HistoryFault> {
-    prove_record(size, position, &Reader(reader))
+    prove_record(storable(size)?, position, &Reader(reader))
         .map(|proof| proof.into_iter().map(|hash| Hash(hash.0)).collect())
         .map_err(|error| HistoryFault::Missing(error.to_string()))
 }
 
 /// Checks [`prove_inclusion`]'s proof.
 pub fn check_inclusion(root: &Hash, size: u64, position: u64, block: &BlockId, proof: &[Hash]) -> Result<(), HistoryFault> {
-    let proof = proof.iter().map(|hash| tlog_tiles::Hash(hash.0)).collect();
+    let proof = bounded(size, proof)?;
     check_record(&proof, size, tlog_tiles::Hash(root.0), position, record_hash(&block.0))
         .map_err(|error| HistoryFault::False(error.to_string()))
 }
 
 /// Proves that the tree of `old` block ids is the beginning of the tree of `size`.
 pub fn prove_consistency<R: HistoryReader + ?Sized>(reader: &R, size: u64, old: u64) -> Result<Vec<Hash>, HistoryFault> {
-    prove_tree(size, old, &Reader(reader))
+    prove_tree(storable(size)?, old, &Reader(reader))
         .map(|proof| proof.into_iter().map(|hash| Hash(hash.0)).collect())
         .map_err(|error| HistoryFault::Missing(error.to_string()))
 }
 
 /// Checks [`prove_consistency`]'s proof.
 pub fn check_consistency(root: &Hash, size: u64, old_root: &Hash, old: u64, proof: &[Hash]) -> Result<(), HistoryFault> {
-    let proof = proof.iter().map(|hash| tlog_tiles::Hash(hash.0)).collect();
+    let proof = bounded(size, proof)?;
     check_tree(&proof, size, tlog_tiles::Hash(root.0), old, tlog_tiles::Hash(old_root.0))
         .map_err(|error| HistoryFault::False(error.to_string()))
 }

@@ -12,12 +12,15 @@ pub mod bytes;
 pub mod category;
 pub mod certificate;
 pub mod entry;
+#[cfg(any(test, feature = "fixture"))]
+pub mod fixture;
 pub mod genesis;
 pub mod history;
 pub mod id;
 pub mod journal;
 pub mod key;
 pub mod machine;
+pub mod memory;
 pub mod merkle;
 pub mod organisation;
 pub mod parameters;

@@ -79,16 +79,38 @@ pub enum BadInclusion {
     Root,
 }
 
-/// Makes the proof for leaf `index`; `None` outside the tree.
+/// Makes the proof for leaf `index`; `None` outside the tree. For many proofs of one tree, make an [`EntryTree`].
 pub fn prove(leaves: &[Hash], index: usize) -> Option<InclusionProof> {
-    if index >= leaves.len() {
-        return None;
+    EntryTree::new(leaves).prove(index)
+}
+
+/// The whole tree over a block's entries, for whoever makes many proofs of it.
+#[derive(Clone)]
+pub struct EntryTree(MerkleTree<Rfc6962>);
+
+impl EntryTree {
+    /// The tree over these leaf hashes.
+    pub fn new(leaves: &[Hash]) -> Self {
+        let mut tree = MerkleTree::new();
+        tree.append(&mut leaves.iter().map(|leaf| leaf.0).collect());
+        tree.commit();
+        Self(tree)
     }
-    let mut tree = MerkleTree::<Rfc6962>::new();
-    tree.append(&mut leaves.iter().map(|leaf| leaf.0).collect());
-    tree.commit();
-    let path = tree.proof(&[index]).proof_hashes().iter().map(|hash| Hash(*hash)).collect();
-    List::new(path).ok().map(|path| InclusionProof { path })
+
+    /// Makes the proof for leaf `index`; `None` outside the tree.
+    pub fn prove(&self, index: usize) -> Option<InclusionProof> {
+        if index >= self.0.leaves_len() {
+            return None;
+        }
+        let path = self.0.proof(&[index]).proof_hashes().iter().map(|hash| Hash(*hash)).collect();
+        List::new(path).ok().map(|path| InclusionProof { path })
+    }
+}
+
+impl std::fmt::Debug for EntryTree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EntryTree({} leaves)", self.0.leaves_len())
+    }
 }
 
 /// How many sibling hashes the proof of leaf `index` of `count` has.

@@ -73,7 +73,7 @@ pub struct Proposal {
     pub change: Change,
     /// From this block time on it can no longer be voted on.
     pub until: Time,
-    /// Who voted, and how; sorted by organisation.
+    /// Who voted, and how, in the order of voting.
     pub votes: List<Ballot, 1024>,
     /// Where it stands.
     pub status: ProposalStatus,
@@ -96,7 +96,7 @@ pub struct Ballot {
 pub enum ProposalStatus {
     /// Votes are counted.
     Open = 1,
-    /// Accepted, and in force from the next block on.
+    /// Accepted, and in force from the next transaction on; a new validator set votes from the next block on.
     Accepted = 2,
     /// So many are against it that it can no longer be accepted.
     Refused = 3,

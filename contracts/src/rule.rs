@@ -56,11 +56,12 @@ rules! {
     UnknownValidator = 20, "T-20", "The validator is in the validator set.";
     TooFewValidators = 21, "T-21", "A change leaves at least as many validators as the parameters ask.";
     ValidatorOfAnother = 22, "T-22", "The validator belongs to this organisation.";
-    BadPower = 23, "T-23", "A validator's voting power is at least 1, and no validator reaches a third of the power.";
+    BadPower = 23, "T-23", "A validator's power is at least 1, at most 256 vote, and among four or more nobody reaches a third of the power.";
     BadParameters = 24, "T-24", "Parameters lie within their bounds.";
     NoConflict = 25, "T-25", "Evidence shows two different statements of one validator for one step, with true signatures.";
-    EvidenceKnown = 26, "T-26", "Evidence against a validator for a step is taken once.";
+    EvidenceKnown = 26, "T-26", "Evidence against a validator for a height is taken once.";
     NoChange = 27, "T-27", "A change changes something.";
+    TooManyMembers = 28, "T-28", "A consortium has at most 1,024 members, suspended ones included.";
     // Accounts.
     UnknownAccount = 40, "A-1", "The account exists.";
     AccountExists = 41, "A-2", "The account to be opened does not exist yet.";
@@ -71,13 +72,13 @@ rules! {
     GuardianExists = 46, "A-7", "A guardian's key is appointed once, and is not the controller's.";
     UnknownGuardian = 47, "A-8", "The guardian is appointed.";
     BadPowers = 48, "A-9", "A guardian has at least one power, and only powers that exist.";
-    RecoveryForAnotherKey = 49, "A-10", "Both identity checks of a recovery name the same new key.";
+    // Number 49 and code A-10 are retired: a second check that names another key starts the recovery anew.
     SameOrganisationTwice = 50, "A-11", "The two identity checks of a recovery come from two organisations.";
     NoRecovery = 51, "A-12", "A recovery is under way.";
     RecoveryTooEarly = 52, "A-13", "A recovery is completed after two checks and the delay.";
     NoVeto = 53, "A-14", "A recovery is vetoed by the controller, or by a guardian with that power.";
     NotTheNewKey = 54, "A-15", "A recovery is completed by the new key.";
-    RecoveryUnderWay = 55, "A-16", "A recovery with both checks runs until it is completed or vetoed.";
+    RecoveryUnderWay = 55, "A-16", "A recovery with both checks runs until it is completed, vetoed or overdue by its delay.";
     // Records.
     NotTheCustodian = 70, "R-1", "A record is registered and changed by a practitioner of the account's custodian.";
     RecordExists = 71, "R-2", "A record's id is new to its account.";

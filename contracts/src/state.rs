@@ -95,10 +95,13 @@ pub struct Clock {
     pub time: Time,
 }
 
+/// Most members of a consortium, suspended ones included.
+pub const MEMBERS_MAX: usize = 1024;
+
 /// The ids of all members, sorted.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Members(pub List<OrganisationId, 1024>);
+pub struct Members(pub List<OrganisationId, MEMBERS_MAX>);
 
 /// To what a key belongs (rule T-6). Account keys are not listed: nothing may tie two accounts together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -129,7 +132,7 @@ impl Canonical for Clock {
     const BYTES_MAX: usize = 16;
 }
 impl Canonical for Members {
-    const BYTES_MAX: usize = 4 + 1024 * 32;
+    const BYTES_MAX: usize = 4 + MEMBERS_MAX * 32;
 }
 impl Canonical for KeyUse {
     const BYTES_MAX: usize = 33;

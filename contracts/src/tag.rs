@@ -55,8 +55,12 @@ tags! {
     STATE_KEY = "inro/1/state-key";
     /// An organisation's declaration before the ledger's founding.
     DECLARATION = "inro/1/declaration";
+    /// A validator's proof that a peer is its machine.
+    VALIDATOR_PEER = "inro/1/validator-peer";
     /// A record's commitment.
     COMMITMENT = "inro/1/commitment";
+    /// A practitioner's licence number, with its salt.
+    LICENCE = "inro/1/licence";
 }
 
 impl Tag {

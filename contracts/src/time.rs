@@ -39,6 +39,7 @@ impl std::fmt::Display for Height {
 
 /// An interval of block time: from `from`, inclusive, to `until`, exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Validity {
     /// First millisecond.
     pub from: Time,

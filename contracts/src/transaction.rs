@@ -3,6 +3,8 @@
 //! A transaction names its chain and a block time after which it is void, and is committed at most once (rule L-9). There are
 //! no account nonces, so one person's devices never block each other.
 
+use std::sync::Arc;
+
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
@@ -396,14 +398,14 @@ impl ParsedTransaction {
     /// Checks the signatures one by one.
     pub fn verify(self) -> Result<VerifiedTransaction, BadSignature> {
         match self.claims().iter().position(|claim| !claim.holds()) {
-            None => Ok(VerifiedTransaction(self)),
+            None => Ok(VerifiedTransaction(Arc::new(self))),
             Some(position) => Err(BadSignature { id: self.id, position }),
         }
     }
 
     /// The caller states that it has checked all of [`Self::claims`], in a batch.
     pub fn with_claims_checked(self) -> VerifiedTransaction {
-        VerifiedTransaction(self)
+        VerifiedTransaction(Arc::new(self))
     }
 }
 
@@ -424,9 +426,9 @@ pub struct BadSignature {
     pub position: usize,
 }
 
-/// A transaction all of whose signatures hold.
+/// A transaction all of whose signatures hold. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct VerifiedTransaction(ParsedTransaction);
+pub struct VerifiedTransaction(Arc<ParsedTransaction>);
 
 impl VerifiedTransaction {
     /// The id.

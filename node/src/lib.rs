@@ -1,1 +1,8 @@
-//! .
+//! A node of an Inro ledger: its storage, its mempool, its API and the daemon that runs them.
+
+pub mod admission;
+pub mod config;
+pub mod ledger;
+pub mod mempool;
+pub mod metrics;
+pub mod store;

@@ -3,7 +3,7 @@
 //! The patient's agreement and proofs of possession are part of a transaction's validity and were checked with its
 //! signature.
 
-use super::trust::{acting_practitioner, active_organisation};
+use super::trust::{acting_practitioner, active_organisation, is_active};
 use super::{Call, Effect, Refusal, require};
 use crate::account::{Account, Guardian, Powers, Recovery};
 use crate::bytes::List;
@@ -75,9 +75,9 @@ pub(super) fn appoint_guardian(
     require(!guardian.key.is_weak(), Rule::WeakKey)?;
     require(guardian.powers.is_valid(), Rule::BadPowers)?;
     require(!guardian.validity.is_empty() && guardian.validity.until > call.now(), Rule::EmptyValidity)?;
-    require(guardian.key != account.controller && account.guardian(&guardian.key).is_none(), Rule::GuardianExists)?;
-    // A guardian whose time is over makes room.
+    // A guardian whose time is over makes room, and can be appointed anew.
     account.guardians.retain(|known| known.validity.until > call.now());
+    require(guardian.key != account.controller && account.guardian(&guardian.key).is_none(), Rule::GuardianExists)?;
     account.guardians.push(guardian.clone()).map_err(|_| Rule::TooManyGuardians)?;
     state.save(StateKey::Account(*label), &account);
     Ok(Effect::on(*label))
@@ -97,6 +97,8 @@ pub(super) fn dismiss_guardian(
     Ok(Effect::on(*label))
 }
 
+/// One identity check. A check that nothing continues starts the recovery anew: otherwise one organisation, hostile or
+/// mistaken, could block the recovery of a patient who lost the key and so cannot veto.
 pub(super) fn attest_recovery(
     state: &mut Working<'_>,
     call: &Call<'_>,
@@ -108,18 +110,33 @@ pub(super) fn attest_recovery(
     let mut account = known(state, label)?;
     require(!new_key.is_weak(), Rule::WeakKey)?;
     require(account.controller != *new_key, Rule::NoChange)?;
+    let delay = state.parameters()?.recovery_delay_ms;
+    let anew = Recovery { new_key: *new_key, first: practitioner.organisation, second: None };
     account.recovery = Some(match account.recovery.take() {
-        None => Recovery { new_key: *new_key, first: practitioner.organisation, second: None },
-        Some(recovery) => {
-            require(recovery.second.is_none(), Rule::RecoveryUnderWay)?;
-            require(recovery.new_key == *new_key, Rule::RecoveryForAnotherKey)?;
-            require(recovery.first != practitioner.organisation, Rule::SameOrganisationTwice)?;
-            let from = call.now().plus_ms(state.parameters()?.recovery_delay_ms);
-            Recovery { second: Some((practitioner.organisation, from)), ..recovery }
+        Some(recovery) if !checks_count(state, &recovery)? => anew,
+        Some(Recovery { second: Some((_, from)), .. }) => {
+            // One that nobody completed for as long again as it had to wait makes room.
+            require(call.now() > from.plus_ms(delay), Rule::RecoveryUnderWay)?;
+            anew
         }
+        Some(recovery) if recovery.new_key == *new_key => {
+            require(recovery.first != practitioner.organisation, Rule::SameOrganisationTwice)?;
+            Recovery { second: Some((practitioner.organisation, call.now().plus_ms(delay))), ..recovery }
+        }
+        Some(_) | None => anew,
     });
     state.save(StateKey::Account(*label), &account);
     Ok(Effect::on(*label))
+}
+
+/// An identity check counts only while the organisation that made it is not suspended.
+fn checks_count(state: &Working<'_>, recovery: &Recovery) -> Result<bool, Refusal> {
+    for organisation in std::iter::once(&recovery.first).chain(recovery.second.as_ref().map(|(second, _)| second)) {
+        if !is_active(state, organisation)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 pub(super) fn veto_recovery(state: &mut Working<'_>, call: &Call<'_>, label: &Label) -> Result<Effect, Refusal> {
@@ -139,6 +156,7 @@ pub(super) fn complete_recovery(state: &mut Working<'_>, call: &Call<'_>, label:
     let recovery = account.recovery.take().ok_or(Rule::NoRecovery)?;
     require(recovery.new_key == call.signer, Rule::NotTheNewKey)?;
     require(recovery.second.is_some_and(|(_, from)| from <= call.now()), Rule::RecoveryTooEarly)?;
+    require(checks_count(state, &recovery)?, Rule::SuspendedOrganisation)?;
     account.controller = recovery.new_key;
     account.guardians.retain(|guardian| guardian.key != recovery.new_key);
     state.save(StateKey::Account(*label), &account);

@@ -11,7 +11,7 @@ use crate::organisation::{Organisation, OrganisationProfile, Peer, PeerRecord, P
 use crate::parameters::Parameters;
 use crate::proposal::{Ballot, Change, Proposal, ProposalStatus};
 use crate::rule::Rule;
-use crate::state::{EvidenceTaken, KeyUse, StateKey, Working};
+use crate::state::{EvidenceTaken, KeyUse, MEMBERS_MAX, StateFault, StateKey, Working};
 use crate::time::Validity;
 use crate::validator::{Validator, ValidatorSet};
 use crate::vote::DoubleSign;
@@ -21,6 +21,11 @@ pub(super) fn active_organisation(state: &Working<'_>, id: &OrganisationId) -> R
     let organisation = state.organisation(id)?.ok_or(Rule::UnknownOrganisation)?;
     require(organisation.standing == Standing::Active, Rule::SuspendedOrganisation)?;
     Ok(organisation)
+}
+
+/// Is this an active member?
+pub(super) fn is_active(state: &Working<'_>, id: &OrganisationId) -> Result<bool, StateFault> {
+    Ok(state.organisation(id)?.is_some_and(|organisation| organisation.standing == Standing::Active))
 }
 
 /// The practitioner, if valid now, acting for an active organisation, and the transaction's signer.
@@ -82,7 +87,7 @@ fn cast(
     proposal.votes.push(ballot).map_err(|_| Rule::ProposalClosed)?;
     let (mut active, mut approving, mut refusing) = (0u64, 0u64, 0u64);
     for member in &state.members()?.0 {
-        if state.organisation(member)?.is_some_and(|organisation| organisation.standing == Standing::Active) {
+        if is_active(state, member)? {
             active += 1;
             match proposal.votes.iter().find(|ballot| ballot.organisation == *member) {
                 Some(Ballot { approve: true, .. }) => approving += 1,
@@ -111,11 +116,13 @@ fn change_is_possible(state: &Working<'_>, change: &Change) -> Result<(), Refusa
     match change {
         Change::AdmitOrganisation { profile, .. } => {
             require(state.organisation(&profile.id())?.is_none(), Rule::AlreadyMember)?;
-            require(state.members()?.0.len() < 1024, Rule::AlreadyMember)?;
+            require(state.members()?.0.len() < MEMBERS_MAX, Rule::TooManyMembers)?;
             fresh_key(state, &profile.authority)
         }
         Change::SuspendOrganisation { organisation, .. } => {
             active_organisation(state, organisation)?;
+            // A suspended organisation does not vote on blocks. Where that would leave too few validators, members first
+            // admit another validator or lower `validators_min`: no vote about one member silently takes away fault tolerance.
             validators_without(state, organisation).map(drop)
         }
         Change::ReinstateOrganisation { organisation } => {
@@ -123,14 +130,17 @@ fn change_is_possible(state: &Working<'_>, change: &Change) -> Result<(), Refusa
             require(organisation.standing == Standing::Suspended, Rule::NotSuspended)
         }
         Change::ReplaceAuthority { organisation, key, .. } => {
-            active_organisation(state, organisation)?;
+            // A suspended organisation too: one whose key was stolen gets a new key before it is reinstated.
+            require(state.organisation(organisation)?.is_some(), Rule::UnknownOrganisation)?;
             fresh_key(state, key)
         }
         Change::SetValidator { organisation, key, power, .. } => validators_with(state, organisation, key, *power).map(drop),
         Change::RemoveValidator { key } => validators_removing(state, key).map(drop),
         Change::SetParameters(parameters) => {
             require(parameters.fault().is_none(), Rule::BadParameters)?;
-            require(*parameters != state.parameters()?, Rule::NoChange)
+            require(*parameters != state.parameters()?, Rule::NoChange)?;
+            let validators = state.validators()?.validators().len();
+            require(validators >= usize::from(parameters.validators_min), Rule::TooFewValidators)
         }
     }
 }
@@ -170,7 +180,7 @@ fn admit(state: &mut Working<'_>, call: &Call<'_>, profile: &OrganisationProfile
     let mut ids = members.0.into_vec();
     ids.push(id);
     ids.sort();
-    members.0 = List::new(ids).map_err(|_| Rule::AlreadyMember)?;
+    members.0 = List::new(ids).map_err(|_| Rule::TooManyMembers)?;
     let organisation = Organisation { profile: profile.clone(), standing: Standing::Active, since: call.height(), peers: 0 };
     state.save(StateKey::Members, &members);
     state.save(StateKey::Organisation(id), &organisation);

@@ -1,0 +1,175 @@
+//! Arguments that many commands share.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use inro_contracts::account::Possession;
+use inro_contracts::id::{ChainId, Hash};
+use inro_contracts::key::{PublicKey, SecretKey, Signature};
+use inro_contracts::time::{Time, Validity};
+use inro_genesis::keyfile::{self, PassphraseSource};
+use serde::de::DeserializeOwned;
+
+use crate::fault::Fault;
+use crate::words::Language;
+
+/// The variable with the passphrase of key files.
+pub const PASSPHRASE_VARIABLE: &str = "INRO_PASSPHRASE";
+const DAY_MS: u64 = 24 * 3600 * 1000;
+
+/// Understood by every command.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// Print one JSON document instead of lines for people.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The language of the answers; otherwise that of the locale.
+    #[arg(long, global = true, value_enum)]
+    pub lang: Option<Language>,
+    /// The node to ask.
+    #[arg(long, global = true, env = "INRO_NODE", value_name = "URL", default_value = "http://127.0.0.1:8500")]
+    pub node: String,
+    /// The chain's id; a node of another ledger is refused.
+    #[arg(long, global = true, env = "INRO_CHAIN", value_name = "HEX")]
+    pub chain: Option<ChainId>,
+    /// A file (mode 0600) with the passphrase of the key files. Otherwise the variable INRO_PASSPHRASE, otherwise a prompt.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+impl Common {
+    /// The language of the answers.
+    pub fn language(&self) -> Language {
+        self.lang.unwrap_or_else(Language::of_environment)
+    }
+
+    /// Where passphrases come from.
+    pub fn passphrase(&self) -> PassphraseSource {
+        source_of(self.passphrase_file.as_ref(), PASSPHRASE_VARIABLE)
+    }
+
+    /// Opens a key file.
+    pub fn open(&self, path: &std::path::Path) -> Result<SecretKey, Fault> {
+        Ok(keyfile::open(path, &self.passphrase().read(&path.display().to_string())?)?)
+    }
+}
+
+/// A named file, otherwise a variable that is set, otherwise a prompt.
+pub fn source_of(file: Option<&PathBuf>, variable: &str) -> PassphraseSource {
+    match file {
+        Some(path) => PassphraseSource::File(path.clone()),
+        None if std::env::var_os(variable).is_some() => PassphraseSource::Environment(variable.into()),
+        None => PassphraseSource::Prompt,
+    }
+}
+
+/// Who signs, and how long to wait.
+#[derive(Debug, Clone, Args)]
+pub struct Acting {
+    /// The key file that signs.
+    #[arg(long, env = "INRO_KEY", value_name = "FILE")]
+    pub key: PathBuf,
+    /// Do not wait until the transaction is committed.
+    #[arg(long)]
+    pub no_wait: bool,
+    /// How long to wait for it, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub timeout_s: u64,
+}
+
+impl Acting {
+    /// How long to wait.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_s)
+    }
+}
+
+/// A key that is registered, with the proof that somebody holds its secret.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = true)]
+pub struct NewKey {
+    /// The new key's file; it is opened with the same passphrase as --key.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["new_public", "possession"])]
+    new_key: Option<PathBuf>,
+    /// The new public key, when its secret is elsewhere.
+    #[arg(long, value_name = "HEX", requires = "possession")]
+    new_public: Option<PublicKey>,
+    /// Its proof of possession, made there with `inro key possess`.
+    #[arg(long, value_name = "HEX", requires = "new_public")]
+    possession: Option<Signature>,
+}
+
+impl NewKey {
+    /// The key and its proof for `subject`, which may depend on the key.
+    pub fn prove(
+        &self,
+        common: &Common,
+        chain: ChainId,
+        subject: impl FnOnce(&PublicKey) -> Hash,
+    ) -> Result<(PublicKey, Signature), Fault> {
+        match (&self.new_key, self.new_public, self.possession) {
+            (Some(path), ..) => {
+                let secret = common.open(path)?;
+                let key = secret.public();
+                Ok((key, Possession { chain, subject: subject(&key), key }.sign(&secret)))
+            }
+            (None, Some(key), Some(possession)) => Ok((key, possession)),
+            _ => Err(Fault::bad_input("name the new key with --new-key FILE, or with --new-public and --possession")),
+        }
+    }
+}
+
+/// From when until when somebody may act.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Valid {
+    /// First moment, in milliseconds since 1970; otherwise now.
+    #[arg(long, value_name = "MS")]
+    from: Option<u64>,
+    /// End, in milliseconds since 1970.
+    #[arg(long, value_name = "MS", conflicts_with = "valid_days")]
+    until: Option<u64>,
+    /// End, in days after the first moment.
+    #[arg(long, value_name = "DAYS", default_value_t = 730)]
+    valid_days: u32,
+}
+
+impl Valid {
+    /// The interval.
+    pub fn validity(self, now: Time) -> Result<Validity, Fault> {
+        let from = self.from.map_or(now, Time);
+        let until = self.until.map_or(from.plus_ms(u64::from(self.valid_days) * DAY_MS), Time);
+        let validity = Validity { from, until };
+        if validity.is_empty() { Err(Fault::bad_input("the validity ends before it begins")) } else { Ok(validity) }
+    }
+}
+
+/// This machine's clock.
+pub fn now() -> Time {
+    Time(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64))
+}
+
+/// One of the words of a type of the ledger, such as `hospital` or `physician`.
+pub fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(serde_json::Value::String(text.into())).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use inro_contracts::organisation::OrganisationKind;
+
+    use super::*;
+
+    #[test]
+    fn a_word_that_does_not_exist_is_answered_with_those_that_do() {
+        assert_eq!(word("care-facility"), Ok(OrganisationKind::CareFacility));
+        assert!(word::<OrganisationKind>("shop").unwrap_err().contains("pharmacy"));
+    }
+
+    #[test]
+    fn a_validity_begins_now_and_lasts_its_days() {
+        let valid = Valid { from: None, until: None, valid_days: 1 };
+        assert_eq!(valid.validity(Time(5)).unwrap(), Validity { from: Time(5), until: Time(5 + DAY_MS) });
+        assert!(Valid { from: Some(9), until: Some(9), valid_days: 1 }.validity(Time(5)).is_err());
+    }
+}

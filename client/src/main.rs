@@ -1,0 +1,21 @@
+//! `inro`: everybody's command. It makes keys, holds the founding ceremony, reads the ledger through a node and acts on it.
+//!
+//! What it refuses to do: to send a secret anywhere, and to print one. It exits with 0 when it did what was asked, with 1 when
+//! that was refused or something is not in the right state, and with 2 when it could not understand what was asked.
+
+mod arguments;
+mod command;
+mod fault;
+mod output;
+mod words;
+
+use clap::Parser as _;
+
+fn main() -> std::process::ExitCode {
+    let cli = command::Cli::parse();
+    let console = output::Console::new(cli.common.json, cli.common.language());
+    match command::run(cli, &console) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(fault) => console.fail(&fault),
+    }
+}

@@ -1,0 +1,294 @@
+//! One node, over HTTP. Answers are read within a bound; redirects are not followed.
+
+use std::time::{Duration, Instant};
+
+use inro_contracts::account::Account;
+use inro_contracts::block::Header;
+use inro_contracts::bytes::Canonical;
+use inro_contracts::certificate::Certificate;
+use inro_contracts::id::{Label, OrganisationId, PractitionerId, ProposalId, TransactionId};
+use inro_contracts::journal::Event;
+use inro_contracts::organisation::{Organisation, Peer, Practitioner};
+use inro_contracts::parameters::Parameters;
+use inro_contracts::proposal::Proposal;
+use inro_contracts::transaction::{ParsedTransaction, SignedTransaction};
+use inro_contracts::validator::ValidatorSet;
+use reqwest::{Method, StatusCode, Url, header};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::model::{At, BlockAnswer, Committed, OrganisationAnswer, ProposalAnswer, Status, Submission, TransactionAnswer};
+use crate::problem::{ClientError, Problem};
+
+/// The largest block has 16 MiB of transactions, which JSON writes about five times as long.
+const ANSWER_BYTES_MAX: usize = 128 * 1024 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+const POLL_MS: u64 = 5_000;
+const PAUSE_AFTER_NO_ANSWER: Duration = Duration::from_millis(200);
+
+/// A client of one node. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct NodeClient {
+    base: String,
+    http: reqwest::Client,
+}
+
+impl NodeClient {
+    /// A client of the node at `url`, for example `http://127.0.0.1:8500`. Nothing is sent yet.
+    pub fn new(url: &str) -> Result<Self, ClientError> {
+        let bad = |why: String| ClientError::BadUrl { url: url.into(), why };
+        let parsed = Url::parse(url).map_err(|error| bad(error.to_string()))?;
+        if parsed.scheme() != "http" {
+            return Err(bad("only http is spoken; put TLS in front of the node".into()));
+        }
+        if parsed.query().is_some() || parsed.fragment().is_some() {
+            return Err(bad("it has a query or a fragment".into()));
+        }
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .map_err(|error| bad(error.to_string()))?;
+        Ok(Self { base: url.trim_end_matches('/').into(), http })
+    }
+
+    /// The node's address.
+    pub fn url(&self) -> &str {
+        &self.base
+    }
+
+    /// How the node stands.
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        self.read("/v1/status").await
+    }
+
+    /// The ledger's parameters.
+    pub async fn parameters(&self) -> Result<Parameters, ClientError> {
+        self.read("/v1/parameters").await
+    }
+
+    /// The validators of the next block.
+    pub async fn validators(&self) -> Result<ValidatorSet, ClientError> {
+        self.read("/v1/validators").await
+    }
+
+    /// All members, suspended ones too.
+    pub async fn organisations(&self) -> Result<Vec<OrganisationAnswer>, ClientError> {
+        self.read("/v1/organisations").await
+    }
+
+    /// One member.
+    pub async fn organisation(&self, id: &OrganisationId) -> Result<Organisation, ClientError> {
+        self.read(&format!("/v1/organisations/{}", id.to_hex())).await
+    }
+
+    /// One practitioner.
+    pub async fn practitioner(&self, id: &PractitionerId) -> Result<Practitioner, ClientError> {
+        self.read(&format!("/v1/practitioners/{}", id.to_hex())).await
+    }
+
+    /// All registered machines.
+    pub async fn peers(&self) -> Result<Vec<Peer>, ClientError> {
+        self.read("/v1/peers").await
+    }
+
+    /// All proposals.
+    pub async fn proposals(&self) -> Result<Vec<ProposalAnswer>, ClientError> {
+        self.read("/v1/proposals").await
+    }
+
+    /// One proposal.
+    pub async fn proposal(&self, id: &ProposalId) -> Result<Proposal, ClientError> {
+        self.read(&format!("/v1/proposals/{}", id.to_hex())).await
+    }
+
+    /// One account.
+    pub async fn account(&self, label: &Label) -> Result<Account, ClientError> {
+        self.read(&format!("/v1/accounts/{}", label.to_hex())).await
+    }
+
+    /// Part of an account's journal: `limit` events from the `from`-th on, counted from 1.
+    pub async fn journal(&self, label: &Label, from: u64, limit: u32) -> Result<Vec<Event>, ClientError> {
+        self.read(&format!("/v1/accounts/{}/journal?from={from}&limit={limit}", label.to_hex())).await
+    }
+
+    /// A block with its entries.
+    pub async fn block(&self, at: At) -> Result<BlockAnswer, ClientError> {
+        self.read(&format!("/v1/blocks/{at}")).await
+    }
+
+    /// A block's header.
+    pub async fn header(&self, at: At) -> Result<Header, ClientError> {
+        self.read(&format!("/v1/headers/{at}")).await
+    }
+
+    /// A block's certificate.
+    pub async fn certificate(&self, at: At) -> Result<Certificate, ClientError> {
+        self.read(&format!("/v1/certificates/{at}")).await
+    }
+
+    /// Where a transaction is now.
+    pub async fn transaction(&self, id: &TransactionId) -> Result<TransactionAnswer, ClientError> {
+        self.read(&format!("/v1/transactions/{}", id.to_hex())).await
+    }
+
+    /// Submits one transaction. Accepted does not mean committed: see [`Self::wait_committed`].
+    pub async fn submit(&self, transaction: &SignedTransaction) -> Result<TransactionId, ClientError> {
+        let answer: Accepted = self.write("/v1/transactions", transaction.to_bytes()).await?;
+        Ok(answer.id)
+    }
+
+    /// Submits many transactions in one request of at most 4 MiB; the answers stand in the same order.
+    pub async fn submit_batch(&self, transactions: Vec<SignedTransaction>) -> Result<Vec<Submission>, ClientError> {
+        let batch: Vec<Vec<u8>> = transactions.iter().map(Canonical::to_bytes).collect();
+        let answer: BatchAnswer = self.write("/v1/transactions/batch", inro_contracts::bytes::encode(&batch)).await?;
+        match answer.results.len() {
+            found if found == batch.len() => Ok(answer.results),
+            found => Err(ClientError::BadAnswer {
+                path: "/v1/transactions/batch".into(),
+                why: format!("{found} results for {} transactions", batch.len()),
+            }),
+        }
+    }
+
+    /// Waits until a transaction is committed. A node that does not answer for a while is asked again until `timeout`.
+    pub async fn wait_committed(&self, id: &TransactionId, timeout: Duration) -> Result<Committed, ClientError> {
+        let start = Instant::now();
+        loop {
+            let left = timeout.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return Err(ClientError::NotCommittedYet { id: *id, waited: timeout });
+            }
+            let wait_ms = POLL_MS.min(left.as_millis() as u64).max(1);
+            let answer: Result<TransactionAnswer, _> =
+                self.read(&format!("/v1/transactions/{}?wait_ms={wait_ms}", id.to_hex())).await;
+            match answer {
+                Ok(answer) => match answer.committed() {
+                    Some(committed) => return Ok(committed),
+                    // The node holds the answer back itself; the pause is for one that does not.
+                    None => tokio::time::sleep(Duration::from_millis(20)).await,
+                },
+                Err(ClientError::Unreachable { .. }) => tokio::time::sleep(PAUSE_AFTER_NO_ANSWER).await,
+                Err(ClientError::Problem(problem)) if problem.is_passing() => tokio::time::sleep(problem.pause().min(left)).await,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Submits a transaction and waits until it is committed. A busy node is tried again after the time it names; when an answer
+    /// was lost, the node is asked whether it has the transaction before it is sent again.
+    pub async fn commit(&self, transaction: &SignedTransaction, timeout: Duration) -> Result<Committed, ClientError> {
+        let start = Instant::now();
+        let id = ParsedTransaction::from(transaction.clone()).id();
+        let mut answer_was_lost = false;
+        loop {
+            let left = timeout.saturating_sub(start.elapsed());
+            match self.submit(transaction).await {
+                Ok(_) => return self.wait_committed(&id, left).await,
+                Err(ClientError::Problem(problem)) if problem.is_passing() && problem.pause() < left => {
+                    tokio::time::sleep(problem.pause()).await;
+                }
+                Err(ClientError::Unreachable { .. }) if answer_was_lost && PAUSE_AFTER_NO_ANSWER < left => {
+                    tokio::time::sleep(PAUSE_AFTER_NO_ANSWER).await;
+                }
+                Err(error @ ClientError::Problem(_)) if answer_was_lost => {
+                    return match self.transaction(&id).await?.status {
+                        crate::model::TransactionStatus::Unknown => Err(error),
+                        _ => self.wait_committed(&id, left).await,
+                    };
+                }
+                // A node that never answered is not there: say so at once. One that answered before may be restarting.
+                Err(error @ ClientError::Unreachable { .. }) => match self.status().await {
+                    Ok(_) => answer_was_lost = true,
+                    Err(_) => return Err(error),
+                },
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.call(path, self.http.request(Method::GET, format!("{}{path}", self.base))).await
+    }
+
+    async fn write<T: DeserializeOwned>(&self, path: &str, body: Vec<u8>) -> Result<T, ClientError> {
+        let request = self.http.request(Method::POST, format!("{}{path}", self.base));
+        self.call(path, request.header(header::CONTENT_TYPE, "application/octet-stream").body(body)).await
+    }
+
+    async fn call<T: DeserializeOwned>(&self, path: &str, request: reqwest::RequestBuilder) -> Result<T, ClientError> {
+        let unreachable = |error: reqwest::Error| ClientError::Unreachable { url: self.base.clone(), why: innermost(&error) };
+        let bad = |why: String| ClientError::BadAnswer { path: path.into(), why };
+        let mut response = request.header(header::ACCEPT, "application/json").send().await.map_err(unreachable)?;
+        let status = response.status();
+        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err(bad(format!("it is longer than {ANSWER_BYTES_MAX} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if !status.is_success() {
+            return Err(ClientError::Problem(problem_of(status, retry_after, &body)));
+        }
+        serde_json::from_slice(&body).map_err(|error| bad(error.to_string()))
+    }
+}
+
+#[derive(Deserialize)]
+struct Accepted {
+    id: TransactionId,
+}
+
+#[derive(Deserialize)]
+struct BatchAnswer {
+    results: Vec<Submission>,
+}
+
+/// The problem in an answer; what stands between client and node may answer in another form.
+fn problem_of(status: StatusCode, retry_after: Option<u64>, body: &[u8]) -> Problem {
+    let stated = serde_json::from_slice::<Problem>(body).unwrap_or_else(|_| Problem {
+        status: status.as_u16(),
+        title: status.canonical_reason().unwrap_or("refused").into(),
+        detail: String::new(),
+        rule: None,
+        retry_after: None,
+    });
+    Problem { status: status.as_u16(), retry_after: retry_after.or(stated.retry_after), ..stated }
+}
+
+/// The error that the system gave, without the layers around it.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_cannot_be_a_node_is_refused() {
+        for url in ["", "127.0.0.1:8500", "https://127.0.0.1", "ftp://127.0.0.1", "http://h/?a=1"] {
+            assert!(matches!(NodeClient::new(url), Err(ClientError::BadUrl { .. })), "{url}");
+        }
+        assert_eq!(NodeClient::new("http://127.0.0.1:8500/").unwrap().url(), "http://127.0.0.1:8500");
+    }
+
+    #[test]
+    fn a_refusal_keeps_its_rule_and_the_time_to_wait() {
+        let body = br#"{"type":"about:blank","title":"Void","status":422,"detail":"It is too late.","rule":"L-9.2"}"#;
+        let problem = problem_of(StatusCode::UNPROCESSABLE_ENTITY, None, body);
+        assert_eq!((problem.rule.as_deref(), problem.is_passing()), (Some("L-9.2"), false));
+        assert_eq!(problem.to_string(), "Void (rule L-9.2): It is too late.");
+        let problem = problem_of(StatusCode::SERVICE_UNAVAILABLE, Some(2), b"<html>");
+        assert_eq!((problem.pause(), problem.is_passing()), (Duration::from_secs(2), true));
+    }
+}

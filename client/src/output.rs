@@ -1,0 +1,127 @@
+//! What `inro` prints: lines for people, or one JSON document with `--json`. A reader that goes away is no error.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::fault::Fault;
+use crate::words::{Language, Word, say};
+
+/// Where the answers go.
+pub struct Console {
+    json: bool,
+    language: Language,
+}
+
+impl Console {
+    /// A console that speaks JSON or a language.
+    pub fn new(json: bool, language: Language) -> Self {
+        Self { json, language }
+    }
+
+    /// A sentence in the console's language.
+    pub fn say(&self, word: Word, values: &[&dyn std::fmt::Display]) -> String {
+        say(word, self.language, values)
+    }
+
+    /// Prints lines for people, or `value` for programs.
+    pub fn print(&self, lines: &[String], value: &Value) {
+        let text = if self.json { value.to_string() } else { lines.join("\n") };
+        // Whoever closed the pipe has read enough.
+        let _ = writeln!(std::io::stdout().lock(), "{text}");
+    }
+
+    /// Prints an object of the ledger: as it is with `--json`, otherwise one line per field.
+    pub fn print_object(&self, object: &impl Serialize) -> Result<(), Fault> {
+        let value = serde_json::to_value(object).map_err(|error| Fault::refused(format!("cannot be printed: {error}")))?;
+        let mut lines = Vec::new();
+        write_lines(&value, 0, &mut lines);
+        if lines.is_empty() {
+            lines.push(self.say(Word::NothingThere, &[]));
+        }
+        self.print(&lines, &value);
+        Ok(())
+    }
+
+    /// Something that turns while the network is waited for; nothing where nobody sees it.
+    pub fn spinner(&self) -> ProgressBar {
+        if self.json || !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let spinner = ProgressBar::new_spinner().with_style(ProgressStyle::default_spinner());
+        spinner.set_message(self.say(Word::Waiting, &[]));
+        spinner.enable_steady_tick(std::time::Duration::from_millis(100));
+        spinner
+    }
+
+    /// Says why the command failed and gives the exit status.
+    pub fn fail(&self, fault: &Fault) -> ExitCode {
+        let text = if self.json {
+            let kind = if fault.is_bad_input { "bad-input" } else { "refused" };
+            json!({ "error": { "kind": kind, "detail": fault.sentence, "rule": fault.rule } }).to_string()
+        } else {
+            self.say(Word::Error, &[&fault.sentence])
+        };
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+        ExitCode::from(fault.status())
+    }
+}
+
+fn write_lines(value: &Value, depth: usize, lines: &mut Vec<String>) {
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match inline(field) {
+                    Some(text) => lines.push(format!("{indent}{name:<16}  {text}")),
+                    None => {
+                        lines.push(format!("{indent}{name}"));
+                        write_lines(field, depth + 1, lines);
+                    }
+                }
+            }
+        }
+        Value::Array(elements) => {
+            for element in elements {
+                match inline(element) {
+                    Some(text) => lines.push(format!("{indent}- {text}")),
+                    None => {
+                        lines.push(format!("{indent}-"));
+                        write_lines(element, depth + 1, lines);
+                    }
+                }
+            }
+        }
+        other => lines.extend(inline(other).map(|text| format!("{indent}{text}"))),
+    }
+}
+
+/// A value that fits behind its name.
+fn inline(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => Some("-".into()),
+        Value::String(text) if text.is_empty() => Some("-".into()),
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+        Value::Array(elements) if elements.is_empty() => Some("-".into()),
+        Value::Object(fields) if fields.is_empty() => Some("-".into()),
+        Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_printed_one_line_per_field() {
+        let mut lines = Vec::new();
+        write_lines(&json!({ "a": 1, "b": { "c": [] }, "d": ["x"], "e": null }), 0, &mut lines);
+        let expected =
+            ["a                 1", "b", "  c                 -", "d", "  - x", "e                 -"].map(str::to_owned);
+        assert_eq!(lines, expected);
+    }
+}

@@ -1,0 +1,231 @@
+//! Every decoder survives any bytes, and encodes back exactly what it accepts.
+
+use inro_contracts::account::Account;
+use inro_contracts::block::Header;
+use inro_contracts::bytes::{Canonical, List, Malformed, Text};
+use inro_contracts::certificate::Certificate;
+use inro_contracts::entry::{Entry, Outcome};
+use inro_contracts::fixture::{self, Consortium, text};
+use inro_contracts::genesis::{Declaration, GenesisDocument, SignedDeclaration};
+use inro_contracts::id::{OrganisationId, PractitionerId};
+use inro_contracts::journal::Event;
+use inro_contracts::merkle::InclusionProof;
+use inro_contracts::organisation::{Organisation, OrganisationProfile, Peer, PeerRecord, Practitioner, Standing};
+use inro_contracts::parameters::Parameters;
+use inro_contracts::proposal::{Change, Proposal};
+use inro_contracts::record::{Record, RecordStatus};
+use inro_contracts::rule::Rule;
+use inro_contracts::state::{Clock, EvidenceTaken, KeyUse, Members};
+use inro_contracts::time::{Height, Time};
+use inro_contracts::transaction::{ParsedTransaction, SignedTransaction};
+use inro_contracts::validator::ValidatorSet;
+use inro_contracts::vote::{DoubleSign, ProposalStatement, VoteStatement};
+use proptest::prelude::*;
+
+use crate::samples;
+
+/// What one decoder does with bytes: re-encoded if it accepts them.
+type Decoder = fn(&[u8]) -> Option<Vec<u8>>;
+
+fn decoder<T: Canonical>(bytes: &[u8]) -> Option<Vec<u8>> {
+    T::from_bytes(bytes).ok().map(|value| value.to_bytes())
+}
+
+/// Every canonical type with a few valid encodings.
+fn all() -> Vec<(&'static str, Decoder, Vec<Vec<u8>>)> {
+    fn of<T: Canonical>(values: Vec<T>) -> (&'static str, Decoder, Vec<Vec<u8>>) {
+        (std::any::type_name::<T>(), decoder::<T>, values.iter().map(Canonical::to_bytes).collect())
+    }
+    let consortium = Consortium::new(2);
+    let profile = fixture::profile(0, &samples::secret(1).public());
+    let organisation = Organisation { profile: profile.clone(), standing: Standing::Active, since: Height(3), peers: 2 };
+    let practitioner = Practitioner {
+        organisation: OrganisationId([1; 32]),
+        key: samples::secret(1).public(),
+        role: inro_contracts::organisation::Role::Auditor,
+        licence: inro_contracts::id::Hash([2; 32]),
+        validity: samples::VALIDITY,
+        standing: Standing::Suspended,
+    };
+    let record = |status| Record { manifest: fixture::manifest(1), author: PractitionerId([4; 32]), registered: Time(9), status };
+    let leaves = crate::merkle::leaves(7);
+    let proofs = (0..7).filter_map(|index| inro_contracts::merkle::prove(&leaves, index)).collect::<Vec<_>>();
+    let id = OrganisationId([1; 32]);
+    let evidence = EvidenceTaken { transaction: inro_contracts::id::TransactionId([1; 32]), height: Height(2), organisation: id };
+    vec![
+        of::<Account>(vec![samples::account()]),
+        of::<Header>(vec![samples::header()]),
+        of::<Certificate>(vec![samples::certificate()]),
+        of::<Entry>(vec![samples::entry(Outcome::Applied), samples::entry(Outcome::Rejected(Rule::NoVeto))]),
+        of::<Event>(vec![samples::event()]),
+        of::<GenesisDocument>(vec![consortium.document.clone()]),
+        of::<SignedDeclaration>(consortium.document.declarations.to_vec()),
+        of::<Declaration>(vec![consortium.document.declarations[0].declaration.clone()]),
+        of::<InclusionProof>(proofs),
+        of::<OrganisationProfile>(vec![profile]),
+        of::<Organisation>(vec![organisation]),
+        of::<Practitioner>(vec![practitioner]),
+        of::<PeerRecord>(vec![samples::peer_record()]),
+        of::<Peer>(vec![Peer { organisation: id, record: samples::peer_record() }]),
+        of::<Parameters>(vec![Parameters::default()]),
+        of::<Change>(samples::changes()),
+        of::<Proposal>(vec![samples::proposal()]),
+        of::<Record>(vec![
+            record(RecordStatus::Current),
+            record(RecordStatus::Superseded(fixture::record_id(2))),
+            record(RecordStatus::Erased),
+        ]),
+        of::<Clock>(vec![Clock { height: Height(1), time: Time(2) }]),
+        of::<Members>(vec![Members(fixture::list(vec![id]))]),
+        of::<KeyUse>(vec![
+            KeyUse::Authority(id),
+            KeyUse::Validator(id),
+            KeyUse::Practitioner(PractitionerId([7; 32])),
+            KeyUse::Peer(id),
+        ]),
+        of::<EvidenceTaken>(vec![evidence]),
+        of::<SignedTransaction>(samples::actions().into_iter().map(samples::transaction).collect()),
+        of::<ValidatorSet>(vec![consortium.document.check().expect("sound")]),
+        of::<DoubleSign>(vec![samples::double_votes(), samples::double_proposals()]),
+        of::<VoteStatement>(vec![samples::vote(None), samples::vote(Some(inro_contracts::id::BlockId([5; 32])))]),
+        of::<ProposalStatement>(vec![samples::proposal_statement(None), samples::proposal_statement(Some(4))]),
+    ]
+}
+
+#[test]
+fn every_type_round_trips_and_leaves_no_byte_over() {
+    for (name, decode, encodings) in all() {
+        for bytes in encodings {
+            assert_eq!(decode(&bytes).as_ref(), Some(&bytes), "{name}");
+            for length in 0..bytes.len().min(400) {
+                assert_eq!(decode(&bytes[..length]), None, "{name} cut to {length} bytes");
+            }
+            assert_eq!(decode(&[&bytes[..], &[0]].concat()), None, "{name} with a byte left over");
+        }
+    }
+}
+
+#[test]
+fn a_length_from_a_stranger_allocates_nothing() {
+    for (name, decode, _) in all() {
+        assert_eq!(decode(&[0xFF; 64]), None, "{name}");
+    }
+    let huge = [0xFF, 0xFF, 0xFF, 0x7F, 1, 2, 3];
+    assert!(borsh::from_slice::<List<u64, 16>>(&huge).is_err());
+    assert!(borsh::from_slice::<Text<16>>(&huge).is_err());
+}
+
+#[test]
+fn more_bytes_than_a_type_may_have_are_not_looked_at() {
+    let found = SignedTransaction::BYTES_MAX + 1;
+    let result = SignedTransaction::from_bytes(&vec![0; found]);
+    assert_eq!(result, Err(Malformed::TooLong { limit: SignedTransaction::BYTES_MAX, found }));
+}
+
+#[test]
+fn the_longest_value_of_a_type_fits_its_limit() {
+    let mut account = samples::account();
+    let guardian = account.guardians[0].clone();
+    account.guardians = fixture::list(vec![guardian; 16]);
+    assert!(Account::from_bytes(&account.to_bytes()).is_ok());
+    let mut proposal = samples::proposal();
+    proposal.votes = fixture::list(vec![proposal.votes[0].clone(); 1024]);
+    assert!(Proposal::from_bytes(&proposal.to_bytes()).is_ok());
+    let members = Members(fixture::list(vec![OrganisationId([1; 32]); 1024]));
+    assert!(Members::from_bytes(&members.to_bytes()).is_ok());
+    let mut certificate = samples::certificate();
+    certificate.signatures = fixture::list(vec![certificate.signatures[0].clone(); 256]);
+    assert!(Certificate::from_bytes(&certificate.to_bytes()).is_ok());
+}
+
+#[test]
+fn text_has_no_control_characters_and_keeps_its_bound() {
+    assert!(Text::<8>::new("印籠").is_ok());
+    assert!(Text::<5>::new("印籠").is_err());
+    for bad in ["a\nb", "\0", "\u{85}", "\u{7f}"] {
+        assert!(Text::<8>::new(bad).is_err());
+        let bytes = borsh::to_vec(bad).expect("memory");
+        assert!(borsh::from_slice::<Text<8>>(&bytes).is_err());
+    }
+    assert!(borsh::from_slice::<Text<8>>(&[1, 0, 0, 0, 0xFF]).is_err());
+    assert_eq!(borsh::to_vec(&text::<8>("ab")).ok(), Some(vec![2, 0, 0, 0, b'a', b'b']));
+}
+
+#[test]
+fn validators_out_of_order_or_without_power_are_not_canonical() {
+    let set = Consortium::new(2).document.check().expect("sound");
+    let bytes = set.to_bytes();
+    let (count, rest) = bytes.split_at(4);
+    let (first, second) = rest.split_at(68);
+    assert!(ValidatorSet::from_bytes(&[count, second, first].concat()).is_err());
+    assert!(ValidatorSet::from_bytes(&[count, first, first].concat()).is_err());
+    assert!(ValidatorSet::from_bytes(&[0, 0, 0, 0]).is_err());
+    let powerless = [&[1, 0, 0, 0], &first[..64], &[0; 4]].concat();
+    assert!(ValidatorSet::from_bytes(&powerless).is_err());
+}
+
+#[test]
+fn a_transaction_made_here_and_one_parsed_from_its_bytes_are_the_same() {
+    for action in samples::actions() {
+        let signed = samples::transaction(action);
+        let made = ParsedTransaction::from(signed.clone());
+        let parsed = ParsedTransaction::parse(signed.to_bytes()).expect("canonical");
+        assert_eq!((made.id(), made.bytes()), (parsed.id(), parsed.bytes()));
+        assert!(made.claims()[0].holds(), "the signer's own signature stands first and holds");
+    }
+}
+
+#[test]
+fn json_reads_back_what_it_wrote() {
+    for action in samples::actions() {
+        let signed = samples::transaction(action);
+        let json = serde_json::to_string(&signed).expect("memory");
+        assert_eq!(serde_json::from_str::<SignedTransaction>(&json).expect("it was written here"), signed);
+    }
+    let document = Consortium::new(2).document;
+    let json = serde_json::to_string(&document).expect("memory");
+    let read: GenesisDocument = serde_json::from_str(&json).expect("it was written here");
+    assert_eq!(read.chain(), document.chain());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        for (name, decode, _) in all_once() {
+            if let Some(encoded) = decode(&bytes) {
+                prop_assert_eq!(&encoded, &bytes, "{}", name);
+            }
+        }
+    }
+
+    #[test]
+    fn altered_encodings_are_refused_or_mean_what_they_say(
+        which: prop::sample::Index,
+        sample: prop::sample::Index,
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0u8..4), 1..4),
+    ) {
+        let all = all_once();
+        let (name, decode, encodings) = &all[which.index(all.len())];
+        let mut bytes = encodings[sample.index(encodings.len())].clone();
+        for (place, value, kind) in edits {
+            let place = place.index(bytes.len().max(1));
+            match kind {
+                0 if place < bytes.len() => bytes[place] = value,
+                1 => bytes.insert(place, value),
+                2 if place < bytes.len() => drop(bytes.remove(place)),
+                _ if place < bytes.len() => bytes[place] ^= 1 << (value % 8),
+                _ => {}
+            }
+        }
+        if let Some(encoded) = decode(&bytes) {
+            prop_assert_eq!(&encoded, &bytes, "{}", name);
+        }
+    }
+}
+
+fn all_once() -> &'static [(&'static str, Decoder, Vec<Vec<u8>>)] {
+    static ALL: std::sync::OnceLock<Vec<(&'static str, Decoder, Vec<Vec<u8>>)>> = std::sync::OnceLock::new();
+    ALL.get_or_init(all)
+}

@@ -1,0 +1,53 @@
+//! The names of the stream protocols. They carry the chain's id, so nodes of two ledgers never understand each other.
+
+use inro_contracts::id::ChainId;
+use libp2p::StreamProtocol;
+
+use crate::streams::Offer;
+
+/// How many streams of transactions a peer may have open to us at once: one, and one that replaces it.
+const TRANSACTION_STREAMS_MAX: usize = 2;
+/// How many requests a peer may have open to us at once.
+pub(crate) const FETCH_STREAMS_MAX: usize = 4;
+
+/// The protocols of one ledger.
+#[derive(Debug, Clone)]
+pub(crate) struct Protocols {
+    /// Frames of transactions, one way.
+    pub transactions: StreamProtocol,
+    /// A request for transactions and its answer.
+    pub fetch: StreamProtocol,
+}
+
+impl Protocols {
+    /// The protocols of a chain.
+    pub fn of(chain: &ChainId) -> Self {
+        Self { transactions: name(chain, "transactions/1"), fetch: name(chain, "fetch/1") }
+    }
+
+    /// What this node accepts.
+    pub fn offers(&self) -> Vec<Offer> {
+        vec![
+            Offer { protocol: self.transactions.clone(), streams_max: TRANSACTION_STREAMS_MAX },
+            Offer { protocol: self.fetch.clone(), streams_max: FETCH_STREAMS_MAX },
+        ]
+    }
+}
+
+fn name(chain: &ChainId, protocol: &str) -> StreamProtocol {
+    let chain = chain.to_hex();
+    // The text begins with a slash, which is all that is asked of a protocol's name.
+    StreamProtocol::try_from_owned(format!("/inro/{}/{protocol}", &chain[..16])).expect("begins with a slash")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_protocol_is_named_after_its_chain() {
+        let protocols = Protocols::of(&ChainId([0xa5; 32]));
+        assert_eq!(protocols.transactions.as_ref(), "/inro/a5a5a5a5a5a5a5a5/transactions/1");
+        assert_eq!(protocols.fetch.as_ref(), "/inro/a5a5a5a5a5a5a5a5/fetch/1");
+    }
+}

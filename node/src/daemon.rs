@@ -1,0 +1,416 @@
+//! The daemon: puts the node's parts together, keeps consensus running in the right role, and takes everything down in order.
+//!
+//! This is the only place that knows all parts. A validator votes only while it knows what its key signed before; otherwise it
+//! follows the others until they have decided beyond that, and then votes again by itself.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use inro_contracts::id::TransactionId;
+use inro_contracts::key::SecretKey;
+use inro_contracts::time::Height;
+use inro_contracts::transaction::SignedTransaction;
+use inro_contracts::bytes::Canonical;
+use inro_engine::{Engine, EngineConfig, EngineFault, RecallFault, Timeouts};
+use inro_genesis::ceremony::{self, CeremonyFault};
+use inro_genesis::keyfile::{self, KeyFault, PassphraseSource};
+use inro_network::{Network, NetworkConfig, NetworkError, NetworkEvent, NetworkHandle, TransactionSource};
+use tokio::sync::{mpsc, watch};
+use tracing::{info, warn};
+
+use crate::admission::{wall_clock, Admission};
+use crate::config::{multiaddress, Config, Passphrase};
+use crate::ledger::{body_bytes_max, ForConsensus, Identity, Ledger};
+use crate::mempool::{Limits, Pool, Room};
+use crate::metrics::Metrics;
+use crate::store::{Store, StoreError, StoreOptions};
+
+/// Why the node does not run, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonFault {
+    /// The founding document.
+    #[error("the founding document: {0}")]
+    Genesis(#[from] CeremonyFault),
+    /// A key file or its passphrase.
+    #[error("{0}")]
+    Key(#[from] KeyFault),
+    /// The store.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The exchange network.
+    #[error("{0}")]
+    Network(#[from] NetworkError),
+    /// The consensus engine, or the ledger under it.
+    #[error("{0}")]
+    Engine(#[from] EngineFault),
+    /// The sign guard or the engine's log.
+    #[error("{0}")]
+    Recall(#[from] RecallFault),
+    /// The API.
+    #[error("{0}")]
+    Api(#[from] crate::api::ApiFault),
+    /// The peer key is not one that the ledger knows, and the ledger has blocks from before this machine.
+    #[error("{what} cannot be started: {why}")]
+    System {
+        /// What.
+        what: &'static str,
+        /// The system's words.
+        why: std::io::Error,
+    },
+    /// The ledger failed.
+    #[error("{0}")]
+    Ledger(#[from] inro_engine::Fault),
+    /// A port is taken.
+    #[error("{what} cannot listen on {address}: another program uses this port; end it, or choose another port in the configuration")]
+    Occupied {
+        /// Which part.
+        what: &'static str,
+        /// Where.
+        address: String,
+    },
+}
+
+impl DaemonFault {
+    /// Is it something in what the operator gave, rather than in how things stand?
+    pub fn is_bad_input(&self) -> bool {
+        match self {
+            Self::Genesis(fault) => fault.is_bad_input(),
+            Self::Key(fault) => fault.is_bad_input(),
+            _ => false,
+        }
+    }
+}
+
+/// A deviation from the protocol, for tests of the others.
+#[derive(Debug, Clone, Default)]
+pub struct Adversary {
+    /// How the engine lies.
+    #[cfg(feature = "byzantine")]
+    pub engine: Option<inro_engine::ByzantineConfig>,
+}
+
+/// Runs a node until `stop` says so or something fails. Everything acknowledged is durable before this returns.
+pub async fn run(config: Config, adversary: Adversary, stop: watch::Receiver<bool>) -> Result<(), DaemonFault> {
+    let document = ceremony::read_genesis(&config.genesis)?;
+    let founding = ceremony::verify(&document)?;
+    let keys = open_keys(&config)?;
+    require_free_port("the consensus engine", &config.consensus.listen)?;
+    let store = open_store(&config, &founding, &document.to_bytes())?;
+
+    let metrics = Arc::new(Metrics::new());
+    let limits = Limits {
+        room: Room { transactions: config.mempool.transactions_max, bytes: config.mempool.bytes_max },
+        organisation_share_percent: config.mempool.organisation_share_percent,
+    };
+    let pool = Arc::new(Pool::new(limits));
+    let source = Arc::new(Source { pool: Arc::clone(&pool), store: store.clone() });
+    let listen = multiaddress(&config.exchange.listen);
+    let (network, events) = Network::start(NetworkConfig::new(keys.peer.clone(), listen), founding.chain, source).await?;
+    let identity = Identity { peer: keys.peer.clone(), validator: keys.validator.as_ref().map(SecretKey::public) };
+    let ledger =
+        Arc::new(Ledger::new(store.clone(), Arc::clone(&pool), network.clone(), identity, Arc::clone(&metrics))?);
+    ledger.connect_members();
+
+    let (announce, announcements) = mpsc::channel(1024);
+    let admission =
+        Admission::start(ledger.clone(), Arc::clone(&pool), Arc::new(wall_clock), Arc::clone(&metrics), announce)
+            .map_err(|why| DaemonFault::System { what: "the thread that checks signatures", why })?;
+    let (report, reports) = mpsc::unbounded_channel();
+    let tasks = [
+        tokio::spawn(announce_to_members(network.clone(), announcements)),
+        tokio::spawn(take_from_members(admission.clone(), events)),
+        tokio::spawn(submit_reports(admission.clone(), reports)),
+        tokio::spawn(keep_house(Arc::clone(&ledger), Arc::clone(&pool), network.clone(), admission.clone(), Arc::clone(&metrics))),
+    ];
+    let api = crate::api::start(&config, Arc::clone(&ledger), Arc::clone(&pool), admission, network.clone(), metrics.clone(), keys.public()).await?;
+    info!(height = %ledger.view().tip.height, "the node runs");
+
+    let consensus = Consensus { config: &config, keys: &keys, ledger: &ledger, network: &network, metrics: &metrics, adversary };
+    let outcome = consensus.keep_running(ForConsensus::new(Arc::clone(&ledger), report), stop).await;
+
+    api.stop().await;
+    network.shutdown().await;
+    for task in tasks {
+        task.abort();
+    }
+    info!(height = %ledger.view().tip.height, "the node has stopped");
+    outcome
+}
+
+/// Reads everything that a start reads, and says in a sentence what it found.
+pub fn check(config: &Config) -> Result<String, DaemonFault> {
+    let document = ceremony::read_genesis(&config.genesis)?;
+    let founding = ceremony::verify(&document)?;
+    let keys = open_keys(config)?;
+    let role = match &keys.validator {
+        Some(key) if founding.validators.find(&key.public()).is_some() => "a founding validator",
+        Some(_) => "a validator that joined or will join by a vote",
+        None => "an observer",
+    };
+    Ok(format!("Configuration, founding document and keys are sound: {role} of ledger {:?}, chain {:?}.", document.ledger.as_str(), founding.chain))
+}
+
+/// The keys of this node, open.
+struct Keys {
+    peer: SecretKey,
+    validator: Option<SecretKey>,
+}
+
+impl Keys {
+    fn public(&self) -> crate::api::OwnKeys {
+        crate::api::OwnKeys { peer: self.peer.public(), validator: self.validator.as_ref().map(SecretKey::public) }
+    }
+}
+
+fn open_keys(config: &Config) -> Result<Keys, DaemonFault> {
+    let source = match &config.keys.passphrase {
+        Passphrase::File(path) => PassphraseSource::File(path.clone()),
+        Passphrase::Environment(name) => PassphraseSource::Environment(name.clone()),
+        Passphrase::Prompt => PassphraseSource::Prompt,
+    };
+    let passphrase = source.read("the node's keys")?;
+    let validator = config.keys.validator.as_ref().map(|path| keyfile::open(path, &passphrase)).transpose()?;
+    Ok(Keys { peer: keyfile::open(&config.keys.peer, &passphrase)?, validator })
+}
+
+/// The engine's own words about a taken port are hard to act on, and come late.
+fn require_free_port(what: &'static str, address: &std::net::SocketAddr) -> Result<(), DaemonFault> {
+    match std::net::TcpListener::bind(address) {
+        Ok(_) => Ok(()),
+        Err(why) if why.kind() == std::io::ErrorKind::AddrInUse => {
+            Err(DaemonFault::Occupied { what, address: address.to_string() })
+        }
+        Err(why) => Err(DaemonFault::System { what, why }),
+    }
+}
+
+fn open_store(
+    config: &Config,
+    founding: &inro_contracts::genesis::Founding,
+    document: &[u8],
+) -> Result<Store, DaemonFault> {
+    // The configured memory is shared out among the database's block cache and the two caches above it.
+    let mib = config.store.cache_mib as usize;
+    let options = StoreOptions {
+        reserve_mib: config.store.reserve_mib,
+        tree_versions_kept: config.store.tree_versions_kept,
+        block_cache_mib: mib / 2,
+        tree_cache_mib: mib / 4,
+        state_cache_mib: mib / 4,
+        ..StoreOptions::default()
+    };
+    let store = Store::open(config.data.join("ledger"), &options)?;
+    if store.is_founded() {
+        store.require_chain(&founding.chain)?;
+        store.check()?;
+    } else {
+        store.found(founding, document)?;
+    }
+    Ok(store)
+}
+
+/// Where other members' nodes find transactions that they miss.
+struct Source {
+    pool: Arc<Pool>,
+    store: Store,
+}
+
+impl TransactionSource for Source {
+    fn transactions(&self, ids: &[TransactionId]) -> Vec<Option<Bytes>> {
+        let waiting: Vec<_> = self.pool.with(|pool| ids.iter().map(|id| pool.get(id)).collect());
+        let find = |(id, waiting): (&TransactionId, Option<Arc<inro_contracts::transaction::VerifiedTransaction>>)| match waiting {
+            Some(waiting) => Some(Bytes::copy_from_slice(waiting.bytes())),
+            None => self.committed(id),
+        };
+        ids.iter().zip(waiting).map(find).collect()
+    }
+}
+
+impl Source {
+    /// A transaction that was committed a moment ago, which a slower member may still miss.
+    fn committed(&self, id: &TransactionId) -> Option<Bytes> {
+        let snapshot = self.store.snapshot().ok()?;
+        let place = snapshot.transaction(id).ok()??;
+        let entry = snapshot.entry(place.height, place.index).ok()??;
+        crate::ledger::transaction_part(&entry).ok().map(Bytes::copy_from_slice)
+    }
+}
+
+/// Joins what clients submitted in the same moment into one frame for the other members.
+async fn announce_to_members(network: NetworkHandle, mut announcements: mpsc::Receiver<Vec<Bytes>>) {
+    let mut batches = Vec::new();
+    while announcements.recv_many(&mut batches, 64).await > 0 {
+        let together: Vec<Bytes> = batches.drain(..).flatten().collect();
+        network.broadcast(&together);
+    }
+}
+
+async fn take_from_members(admission: Admission, mut events: mpsc::Receiver<NetworkEvent>) {
+    while let Some(event) = events.recv().await {
+        if let NetworkEvent::Transactions { from, transactions } = event {
+            admission.submit_from_peer(from, transactions);
+        }
+    }
+}
+
+/// Puts this node's reports of double signatures on the ledger.
+async fn submit_reports(admission: Admission, mut reports: mpsc::UnboundedReceiver<SignedTransaction>) {
+    while let Some(report) = reports.recv().await {
+        for refusal in admission.submit_local(vec![report.to_bytes()]).await.into_iter().filter_map(Result::err) {
+            warn!(%refusal, "a report of a double signature was not accepted");
+        }
+    }
+}
+
+/// What has to be done about once a second.
+async fn keep_house(ledger: Arc<Ledger>, pool: Arc<Pool>, network: NetworkHandle, admission: Admission, metrics: Arc<Metrics>) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        ticks.tick().await;
+        admission.announce_again();
+        let now = wall_clock();
+        let expired = pool.with(|pool| {
+            let expired = pool.expire(now);
+            metrics.note_mempool(pool);
+            expired
+        });
+        metrics.mempool_expired.inc_by(expired as u64);
+        metrics.peers_connected.set(network.connected().len() as i64);
+        if let Ok(free) = ledger.store().free_bytes() {
+            metrics.disk_free_bytes.set(i64::try_from(free).unwrap_or(i64::MAX));
+        }
+    }
+}
+
+/// Keeps the engine running, as a validator or as a follower.
+struct Consensus<'a> {
+    config: &'a Config,
+    keys: &'a Keys,
+    ledger: &'a Arc<Ledger>,
+    network: &'a NetworkHandle,
+    metrics: &'a Metrics,
+    #[cfg_attr(not(feature = "byzantine"), allow(dead_code))]
+    adversary: Adversary,
+}
+
+/// In which role the engine runs.
+enum Role {
+    /// It votes.
+    Validator(inro_engine::guard::Guard),
+    /// It has a consensus key, and must not use it at or below this height.
+    Waiting(Height),
+    /// It has no consensus key.
+    Observer,
+}
+
+impl Consensus<'_> {
+    async fn keep_running(&self, application: ForConsensus, mut stop: watch::Receiver<bool>) -> Result<(), DaemonFault> {
+        self.await_members(&mut stop).await;
+        let mut floor = Height(0);
+        loop {
+            let role = self.role(floor)?;
+            let (guard, waits_beyond) = match role {
+                Role::Validator(guard) => (Some(guard), None),
+                Role::Waiting(floor) => {
+                    info!(%floor, "this validator follows without voting until the others have decided beyond this height");
+                    (None, Some(floor))
+                }
+                Role::Observer => (None, None),
+            };
+            let application = Arc::new(application.clone());
+            let mut engine = inro_engine::start(self.engine_config(), application, guard).await?;
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return Ok(engine.stop().await?),
+                fault = engine.ended() => match fault {
+                    EngineFault::Refused(refused) => {
+                        self.metrics.sign_guard_refusals.inc();
+                        warn!(%refused, "this validator stops voting at this height");
+                        floor = self.ledger.view().tip.height.next();
+                    }
+                    fault => return Err(fault.into()),
+                },
+                () = self.decided_beyond(waits_beyond) => {
+                    info!("the others have decided beyond what this key may have signed; this validator votes again");
+                    self.stop_engine(engine).await;
+                }
+            }
+        }
+    }
+
+    async fn stop_engine(&self, engine: Engine) {
+        if let Err(fault) = engine.stop().await {
+            warn!(%fault, "the engine ended with a fault when it was told to stop");
+        }
+    }
+
+    /// May this node vote now? The guard's floor is raised to `floor`, and to what the guard and the engine's log ask.
+    fn role(&self, floor: Height) -> Result<Role, DaemonFault> {
+        let Some(validator) = &self.keys.validator else { return Ok(Role::Observer) };
+        let tip = self.ledger.view().tip.height;
+        let mut guard = inro_engine::recall(&self.folder(), &self.ledger.chain_id(), validator.public(), tip)?;
+        guard.raise_floor(floor).map_err(EngineFault::Refused)?;
+        Ok(if guard.floor() > tip { Role::Waiting(guard.floor()) } else { Role::Validator(guard) })
+    }
+
+    /// Returns when the ledger has reached the height; never, without one.
+    async fn decided_beyond(&self, height: Option<Height>) {
+        match height {
+            Some(height) => {
+                if self.ledger.committed().wait_for(|tip| tip.height >= height).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Waits until machines of two thirds of the voting power are connected, so that the first proposal reaches somebody; not
+    /// longer than the configuration says.
+    async fn await_members(&self, stop: &mut watch::Receiver<bool>) {
+        let view = self.ledger.view();
+        let own = self.keys.validator.as_ref().map(SecretKey::public);
+        let mut connected = self.network.watch_connected();
+        let enough = connected.wait_for(|connected| {
+            let here = |validator: &inro_contracts::validator::Validator| {
+                Some(validator.key) == own
+                    || view.directory.machines_of_validator(&validator.key).iter().any(|machine| connected.contains(machine))
+            };
+            let power = view.validators.validators().iter().filter(|validator| here(validator)).map(|validator| u64::from(validator.power)).sum();
+            view.validators.is_quorum(power)
+        });
+        tokio::select! {
+            _ = enough => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+            () = tokio::time::sleep(Duration::from_millis(self.config.consensus.start_wait_ms)) => {
+                warn!("fewer than two thirds of the validators are connected; this node starts and waits for them");
+            }
+        }
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.config.data.join("consensus")
+    }
+
+    fn engine_config(&self) -> EngineConfig {
+        let consensus = &self.config.consensus;
+        let ms = Duration::from_millis;
+        EngineConfig {
+            chain: self.ledger.chain_id(),
+            peer_secret: self.keys.peer.clone(),
+            validator_secret: self.keys.validator.clone(),
+            folder: self.folder(),
+            listen: multiaddress(&consensus.listen),
+            timeouts: Timeouts {
+                propose: ms(consensus.propose_ms),
+                prevote: ms(consensus.prevote_ms),
+                precommit: ms(consensus.precommit_ms),
+                round_step: ms(consensus.round_step_ms),
+            },
+            body_bytes_max: body_bytes_max(),
+            #[cfg(feature = "byzantine")]
+            adversary: self.adversary.engine.clone(),
+        }
+    }
+}

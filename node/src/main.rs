@@ -1,0 +1,101 @@
+//! `inro-node`: runs a node of an Inro ledger.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use inro_node::config::Config;
+use inro_node::{daemon, logging};
+use tokio::signal::unix::{signal, SignalKind};
+use tokio::sync::watch;
+
+/// Runs a node of an Inro ledger: a validator, or an observer that follows without voting.
+#[derive(Parser)]
+#[command(name = "inro-node", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the node until it is told to stop (SIGTERM or Ctrl-C).
+    ///
+    /// Example: inro-node run --config /etc/inro/node.toml
+    Run {
+        /// The configuration file.
+        #[arg(long, short)]
+        config: PathBuf,
+    },
+    /// Reads the configuration, the founding document and the keys, says what is wrong with them, and starts nothing.
+    ///
+    /// Example: inro-node check --config /etc/inro/node.toml
+    Check {
+        /// The configuration file.
+        #[arg(long, short)]
+        config: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Run { config } => run(&config),
+        Command::Check { config } => check(&config),
+    }
+}
+
+fn run(path: &std::path::Path) -> ExitCode {
+    let config = match Config::load(path) {
+        Ok(config) => config,
+        Err(error) => return complain(&error, 2),
+    };
+    let _log = match logging::start(&config.log) {
+        Ok(log) => log,
+        Err(error) => return complain(&error, 1),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&error, 1),
+    };
+    let outcome = runtime.block_on(async {
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(async move {
+            wait_for_signal().await;
+            stop.send_replace(true);
+        });
+        daemon::run(config, daemon::Adversary::default(), stopped).await
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => complain(&fault, if fault.is_bad_input() { 2 } else { 1 }),
+    }
+}
+
+fn check(path: &std::path::Path) -> ExitCode {
+    match Config::load(path).map_err(|error| complain(&error, 2)).and_then(|config| {
+        daemon::check(&config).map_err(|fault| complain(&fault, if fault.is_bad_input() { 2 } else { 1 }))
+    }) {
+        Ok(summary) => {
+            println!("{summary}");
+            ExitCode::SUCCESS
+        }
+        Err(code) => code,
+    }
+}
+
+fn complain(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
+    eprintln!("inro-node: {error}");
+    ExitCode::from(code)
+}
+
+async fn wait_for_signal() {
+    // Without handlers the process ends by the signal itself, at a block boundary like after any crash.
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -1,0 +1,201 @@
+//! What a founding and a block write: every row of them, in one batch.
+
+use std::collections::BTreeMap;
+
+use inro_contracts::block::Tip;
+use inro_contracts::bytes::{Canonical, encode};
+use inro_contracts::certificate::Certificate;
+use inro_contracts::genesis::Founding;
+use inro_contracts::id::{ChainId, Hash};
+use inro_contracts::machine::{Built, JournalAppend, entries};
+use inro_contracts::state::StateKey;
+use inro_contracts::time::{Height, Time};
+use inro_contracts::transaction::VerifiedTransaction;
+use inro_contracts::tree::TreeUpdate;
+use rocksdb::{ReadOptions, WriteBatch};
+
+use super::recent::RecentId;
+use super::{Inner, StoreError, keys};
+
+/// How many heights' worth of replaced tree nodes, and of lists of recent transactions, one block removes at most, so that no
+/// block is slow because an option was changed.
+const OLD_HEIGHTS_PER_BLOCK: usize = 16;
+
+/// Refuses a block whose parts do not belong together.
+pub(super) fn require_whole(
+    built: &Built,
+    transactions: &[VerifiedTransaction],
+    certificate: &Certificate,
+    chain: &ChainId,
+) -> Result<(), StoreError> {
+    let header = &built.header;
+    let refuse = |what| Err(StoreError::Mismatch { what });
+    if header.chain != *chain {
+        refuse("the header and the ledger")
+    } else if certificate.height != header.height || certificate.block != built.id {
+        refuse("the certificate and the header")
+    } else if transactions.len() != built.outcomes.len() || transactions.len() != header.entries as usize {
+        refuse("the transactions and their outcomes")
+    } else {
+        Ok(())
+    }
+}
+
+/// The rows of one write.
+pub(super) struct Batch<'a> {
+    inner: &'a Inner,
+    batch: WriteBatch,
+}
+
+impl<'a> Batch<'a> {
+    /// No rows yet.
+    pub(super) fn new(inner: &'a Inner) -> Self {
+        Self { inner, batch: WriteBatch::default() }
+    }
+
+    /// The rows, to be written.
+    pub(super) fn finish(self) -> WriteBatch {
+        self.batch
+    }
+
+    /// One row.
+    pub(super) fn put(&mut self, family: &'static str, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.batch.put_cf(self.inner.family(family)?, key, value);
+        Ok(())
+    }
+
+    /// Many rows, in the order of keys: the database then finds each row's place near the one before, in half the time.
+    fn put_sorted<K: AsRef<[u8]> + Ord, V: AsRef<[u8]>>(
+        &mut self,
+        family: &'static str,
+        mut rows: Vec<(K, V)>,
+    ) -> Result<(), StoreError> {
+        rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        rows.iter().try_for_each(|(key, value)| self.put(family, key.as_ref(), value.as_ref()))
+    }
+
+    fn remove(&mut self, family: &'static str, key: &[u8]) -> Result<(), StoreError> {
+        self.batch.delete_cf(self.inner.family(family)?, key);
+        Ok(())
+    }
+
+    /// Everything that a founding writes.
+    pub(super) fn founding(&mut self, founding: &Founding, genesis: &[u8]) -> Result<(), StoreError> {
+        self.put(keys::META, keys::GENESIS, genesis)?;
+        self.put(keys::META, keys::CHAIN, &founding.chain.0)?;
+        self.put(keys::META, keys::FOUNDING_ROOT, &founding.state_root.0)?;
+        self.put(keys::META, &keys::validators(&founding.validators.hash()), &founding.validators.to_bytes())?;
+        self.state(&founding.state)?;
+        self.tree(Height(0), &founding.tree)?;
+        self.history(&founding.history)?;
+        self.tip(founding.tip)
+    }
+
+    /// Everything that a block writes.
+    pub(super) fn block(
+        &mut self,
+        built: &Built,
+        transactions: &[VerifiedTransaction],
+        certificate: &Certificate,
+        recent: &[RecentId],
+        tip: Tip,
+    ) -> Result<(), StoreError> {
+        let height = tip.height;
+        self.put(keys::HEADERS, &keys::height(height), &built.header.to_bytes())?;
+        self.put(keys::CERTIFICATES, &keys::height(height), &certificate.to_bytes())?;
+        let entries: Vec<Vec<u8>> = entries(transactions, &built.outcomes).collect();
+        for (index, page) in
+            (0u32..).step_by(keys::ENTRIES_PER_PAGE as usize).zip(entries.chunks(keys::ENTRIES_PER_PAGE as usize))
+        {
+            self.put(keys::ENTRIES, &keys::page(height, index).0, &encode(page))?;
+        }
+        let ids = (0u32..).zip(transactions).map(|(index, transaction)| (transaction.id().0, keys::place(height, index)));
+        self.put_sorted(keys::TRANSACTIONS, ids.collect())?;
+        let event = |event: &JournalAppend| (keys::journal(&event.account, event.position), keys::place(height, event.index));
+        self.put_sorted(keys::JOURNAL, built.journal.iter().map(event).collect())?;
+        if built.header.next_validators != built.header.validators {
+            self.put(keys::META, &keys::validators(&built.header.next_validators), &built.next_validators.to_bytes())?;
+        }
+        self.state(&built.state)?;
+        self.tree(height, &built.tree)?;
+        self.history(&built.history)?;
+        self.recent(height, recent, tip.time)?;
+        self.drop_undecided(height)?;
+        self.drop_taken_evidence(&built.state)?;
+        self.tip(tip)
+    }
+
+    fn state(&mut self, writes: &BTreeMap<StateKey, Option<Vec<u8>>>) -> Result<(), StoreError> {
+        for (key, object) in writes {
+            match object {
+                Some(object) => self.put(keys::STATE, &key.to_bytes(), object)?,
+                None => self.remove(keys::STATE, &key.to_bytes())?,
+            }
+        }
+        Ok(())
+    }
+
+    /// New nodes; replaced nodes are removed now if no versions are kept, else listed for when their time is over.
+    fn tree(&mut self, height: Height, update: &TreeUpdate) -> Result<(), StoreError> {
+        self.put_sorted(keys::TREE, update.nodes.iter().map(|(key, node)| (key, node)).collect())?;
+        let kept = self.inner.options.tree_versions_kept;
+        if kept == 0 {
+            update.stale.iter().try_for_each(|key| self.remove(keys::TREE, key))?;
+        } else if !update.stale.is_empty() {
+            self.put(keys::TREE_STALE, &keys::height(height), &encode(&update.stale))?;
+        }
+        // What height h replaced is part of the tree of h-1, so it goes when h-1 is no longer kept.
+        let Some(last) = height.0.checked_sub(kept.max(1)) else { return Ok(()) };
+        let until = Some(keys::height(Height(last).next()).to_vec());
+        let rows = self.inner.range(keys::TREE_STALE, ReadOptions::default(), &[], until, OLD_HEIGHTS_PER_BLOCK)?;
+        for (row, stale) in rows {
+            let stale: Vec<Vec<u8>> =
+                borsh::from_slice(&stale).map_err(|_| StoreError::damaged("a list of replaced tree nodes does not parse"))?;
+            stale.iter().try_for_each(|key| self.remove(keys::TREE, key))?;
+            self.remove(keys::TREE_STALE, &row)?;
+        }
+        Ok(())
+    }
+
+    fn history(&mut self, hashes: &[(u64, Hash)]) -> Result<(), StoreError> {
+        hashes.iter().try_for_each(|(index, hash)| self.put(keys::HISTORY, &keys::history(*index), &hash.0))
+    }
+
+    /// The block's ids, and away with the lists of blocks whose transactions are all void.
+    fn recent(&mut self, height: Height, ids: &[RecentId], now: Time) -> Result<(), StoreError> {
+        if !ids.is_empty() {
+            self.put(keys::RECENT, &keys::height(height), &RecentId::encode(ids))?;
+        }
+        let until = Some(keys::height(height).to_vec());
+        for (row, ids) in self.inner.range(keys::RECENT, ReadOptions::default(), &[], until, OLD_HEIGHTS_PER_BLOCK)? {
+            let ids = RecentId::decode(&ids).ok_or_else(|| StoreError::damaged("a list of recent transactions"))?;
+            if ids.iter().any(|id| id.void_after >= now) {
+                break;
+            }
+            self.remove(keys::RECENT, &row)?;
+        }
+        Ok(())
+    }
+
+    fn drop_undecided(&mut self, height: Height) -> Result<(), StoreError> {
+        let until = Some(keys::height(height.next()).to_vec());
+        for (row, _) in self.inner.range(keys::UNDECIDED, ReadOptions::default(), &[], until, usize::MAX)? {
+            self.remove(keys::UNDECIDED, &row)?;
+        }
+        Ok(())
+    }
+
+    fn drop_taken_evidence(&mut self, writes: &BTreeMap<StateKey, Option<Vec<u8>>>) -> Result<(), StoreError> {
+        for key in writes.keys() {
+            if let StateKey::Evidence(validator, height) = key {
+                self.remove(keys::EVIDENCE_PENDING, &keys::evidence(validator, *height))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tip(&mut self, tip: Tip) -> Result<(), StoreError> {
+        self.put(keys::META, keys::TIP, &encode(&tip))?;
+        keys::MARKED.into_iter().try_for_each(|family| self.put(family, keys::MARK, &keys::height(tip.height)))
+    }
+}
