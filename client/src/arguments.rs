@@ -20,6 +20,7 @@ const DAY_MS: u64 = 24 * 3600 * 1000;
 
 /// Understood by every command.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common options")]
 pub struct Common {
     /// Print one JSON document instead of lines for people.
     #[arg(long, global = true)]

@@ -6,6 +6,8 @@ use inro_genesis::ceremony::CeremonyFault;
 use inro_genesis::files::FileFault;
 use inro_genesis::keyfile::KeyFault;
 
+use crate::words;
+
 /// A failed command.
 #[derive(Debug)]
 pub struct Fault {
@@ -13,6 +15,8 @@ pub struct Fault {
     pub is_bad_input: bool,
     /// What happened, why, and what to do.
     pub sentence: String,
+    /// The same in Japanese, where there is one.
+    pub japanese: Option<String>,
     /// The code of the ledger's rule that was broken, if one was.
     pub rule: Option<String>,
 }
@@ -20,12 +24,12 @@ pub struct Fault {
 impl Fault {
     /// The input was understood; what it asks is refused, or something is not in the right state.
     pub fn refused(sentence: impl Into<String>) -> Self {
-        Self { is_bad_input: false, sentence: sentence.into(), rule: None }
+        Self { is_bad_input: false, sentence: sentence.into(), japanese: None, rule: None }
     }
 
     /// The input could not be understood.
     pub fn bad_input(sentence: impl Into<String>) -> Self {
-        Self { is_bad_input: true, sentence: sentence.into(), rule: None }
+        Self { is_bad_input: true, sentence: sentence.into(), japanese: None, rule: None }
     }
 
     /// The exit status.
@@ -36,26 +40,36 @@ impl Fault {
 
 impl From<FileFault> for Fault {
     fn from(fault: FileFault) -> Self {
-        Self { is_bad_input: fault.is_bad_input(), sentence: fault.to_string(), rule: None }
+        let japanese = words::file_fault_in_japanese(&fault);
+        Self { is_bad_input: fault.is_bad_input(), sentence: fault.to_string(), japanese, rule: None }
     }
 }
 
 impl From<KeyFault> for Fault {
     fn from(fault: KeyFault) -> Self {
-        Self { is_bad_input: fault.is_bad_input(), sentence: fault.to_string(), rule: None }
+        let japanese = words::key_fault_in_japanese(&fault);
+        Self { is_bad_input: fault.is_bad_input(), sentence: fault.to_string(), japanese, rule: None }
     }
 }
 
 impl From<CeremonyFault> for Fault {
     fn from(fault: CeremonyFault) -> Self {
-        Self { is_bad_input: fault.is_bad_input(), sentence: fault.to_string(), rule: None }
+        match fault {
+            CeremonyFault::File(fault) => fault.into(),
+            CeremonyFault::Key(fault) => fault.into(),
+            fault => {
+                let japanese = words::ceremony_fault_in_japanese(&fault);
+                Self { is_bad_input: fault.is_bad_input(), sentence: fault.to_string(), japanese, rule: None }
+            }
+        }
     }
 }
 
 impl From<ClientError> for Fault {
     fn from(error: ClientError) -> Self {
         let rule = error.problem().and_then(|problem| problem.rule.clone());
-        Self { is_bad_input: matches!(error, ClientError::BadUrl { .. }), sentence: error.to_string(), rule }
+        let japanese = words::client_error_in_japanese(&error);
+        Self { is_bad_input: matches!(error, ClientError::BadUrl { .. }), sentence: error.to_string(), japanese, rule }
     }
 }
 

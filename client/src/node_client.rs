@@ -17,11 +17,16 @@ use reqwest::{Method, StatusCode, Url, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::model::{At, BlockAnswer, Committed, OrganisationAnswer, ProposalAnswer, Status, Submission, TransactionAnswer};
+use crate::model::{
+    At, BlockAnswer, Committed, OrganisationAnswer, ProposalAnswer, Status, Submission, TransactionAnswer, TransactionStatus,
+};
 use crate::problem::{ClientError, Problem};
 
 /// The largest block has 16 MiB of transactions, which JSON writes about five times as long.
 const ANSWER_BYTES_MAX: usize = 128 * 1024 * 1024;
+const ROWS_PER_PAGE: usize = 1_000;
+/// More rows than any list of a sound ledger has; whoever sends more wants to fill the memory.
+const ROWS_MAX: usize = 1_000_000;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL_MS: u64 = 5_000;
@@ -77,7 +82,7 @@ impl NodeClient {
 
     /// All members, suspended ones too.
     pub async fn organisations(&self) -> Result<Vec<OrganisationAnswer>, ClientError> {
-        self.read("/v1/organisations").await
+        self.list("/v1/organisations", |answer: &OrganisationAnswer| answer.id.to_hex()).await
     }
 
     /// One member.
@@ -92,12 +97,12 @@ impl NodeClient {
 
     /// All registered machines.
     pub async fn peers(&self) -> Result<Vec<Peer>, ClientError> {
-        self.read("/v1/peers").await
+        self.list("/v1/peers", |peer: &Peer| peer.record.key.to_hex()).await
     }
 
     /// All proposals.
     pub async fn proposals(&self) -> Result<Vec<ProposalAnswer>, ClientError> {
-        self.read("/v1/proposals").await
+        self.list("/v1/proposals", |answer: &ProposalAnswer| answer.id.to_hex()).await
     }
 
     /// One proposal.
@@ -144,11 +149,20 @@ impl NodeClient {
     /// Submits many transactions in one request of at most 4 MiB; the answers stand in the same order.
     pub async fn submit_batch(&self, transactions: Vec<SignedTransaction>) -> Result<Vec<Submission>, ClientError> {
         let batch: Vec<Vec<u8>> = transactions.iter().map(Canonical::to_bytes).collect();
-        let answer: BatchAnswer = self.write("/v1/transactions/batch", inro_contracts::bytes::encode(&batch)).await?;
+        let path = "/v1/transactions/batch";
+        let http = self.exchange(path, self.post(path, inro_contracts::bytes::encode(&batch))).await?;
+        // A node that took none of them for now answers 503, with the same results.
+        let answer: BatchAnswer = match (http.status, serde_json::from_slice(&http.body)) {
+            (StatusCode::ACCEPTED | StatusCode::SERVICE_UNAVAILABLE, Ok(answer)) => answer,
+            (StatusCode::ACCEPTED, Err(error)) => {
+                return Err(ClientError::BadAnswer { path: path.into(), why: error.to_string() });
+            }
+            _ => return Err(ClientError::Problem(problem_of(&http))),
+        };
         match answer.results.len() {
             found if found == batch.len() => Ok(answer.results),
             found => Err(ClientError::BadAnswer {
-                path: "/v1/transactions/batch".into(),
+                path: path.into(),
                 why: format!("{found} results for {} transactions", batch.len()),
             }),
         }
@@ -191,20 +205,20 @@ impl NodeClient {
                 Err(ClientError::Problem(problem)) if problem.is_passing() && problem.pause() < left => {
                     tokio::time::sleep(problem.pause()).await;
                 }
-                Err(ClientError::Unreachable { .. }) if answer_was_lost && PAUSE_AFTER_NO_ANSWER < left => {
-                    tokio::time::sleep(PAUSE_AFTER_NO_ANSWER).await;
-                }
                 Err(error @ ClientError::Problem(_)) if answer_was_lost => {
                     return match self.transaction(&id).await?.status {
-                        crate::model::TransactionStatus::Unknown => Err(error),
+                        TransactionStatus::Unknown => Err(error),
                         _ => self.wait_committed(&id, left).await,
                     };
                 }
                 // A node that never answered is not there: say so at once. One that answered before may be restarting.
-                Err(error @ ClientError::Unreachable { .. }) => match self.status().await {
-                    Ok(_) => answer_was_lost = true,
-                    Err(_) => return Err(error),
-                },
+                Err(error @ ClientError::Unreachable { .. }) if left > PAUSE_AFTER_NO_ANSWER => {
+                    if !answer_was_lost && self.status().await.is_err() {
+                        return Err(error);
+                    }
+                    answer_was_lost = true;
+                    tokio::time::sleep(PAUSE_AFTER_NO_ANSWER).await;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -215,28 +229,61 @@ impl NodeClient {
     }
 
     async fn write<T: DeserializeOwned>(&self, path: &str, body: Vec<u8>) -> Result<T, ClientError> {
+        self.call(path, self.post(path, body)).await
+    }
+
+    fn post(&self, path: &str, body: Vec<u8>) -> reqwest::RequestBuilder {
         let request = self.http.request(Method::POST, format!("{}{path}", self.base));
-        self.call(path, request.header(header::CONTENT_TYPE, "application/octet-stream").body(body)).await
+        request.header(header::CONTENT_TYPE, "application/octet-stream").body(body)
+    }
+
+    /// All rows of a list, page by page; `id_of` names a row's id, after which the next page begins.
+    async fn list<T: DeserializeOwned>(&self, path: &str, id_of: impl Fn(&T) -> String) -> Result<Vec<T>, ClientError> {
+        let mut rows: Vec<T> = Vec::new();
+        loop {
+            let after = rows.last().map(|last| format!("&after={}", id_of(last))).unwrap_or_default();
+            let page: Vec<T> = self.read(&format!("{path}?limit={ROWS_PER_PAGE}{after}")).await?;
+            let is_last = page.len() < ROWS_PER_PAGE;
+            rows.extend(page);
+            if is_last {
+                return Ok(rows);
+            }
+            if rows.len() > ROWS_MAX {
+                return Err(ClientError::BadAnswer { path: path.into(), why: format!("more than {ROWS_MAX} rows") });
+            }
+        }
     }
 
     async fn call<T: DeserializeOwned>(&self, path: &str, request: reqwest::RequestBuilder) -> Result<T, ClientError> {
+        let answer = self.exchange(path, request).await?;
+        if !answer.status.is_success() {
+            return Err(ClientError::Problem(problem_of(&answer)));
+        }
+        let bad = |error: serde_json::Error| ClientError::BadAnswer { path: path.into(), why: error.to_string() };
+        serde_json::from_slice(&answer.body).map_err(bad)
+    }
+
+    async fn exchange(&self, path: &str, request: reqwest::RequestBuilder) -> Result<HttpAnswer, ClientError> {
         let unreachable = |error: reqwest::Error| ClientError::Unreachable { url: self.base.clone(), why: innermost(&error) };
-        let bad = |why: String| ClientError::BadAnswer { path: path.into(), why };
         let mut response = request.header(header::ACCEPT, "application/json").send().await.map_err(unreachable)?;
         let status = response.status();
         let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(bad(format!("it is longer than {ANSWER_BYTES_MAX} bytes")));
+                let why = format!("it is longer than {ANSWER_BYTES_MAX} bytes");
+                return Err(ClientError::BadAnswer { path: path.into(), why });
             }
             body.extend_from_slice(&chunk);
         }
-        if !status.is_success() {
-            return Err(ClientError::Problem(problem_of(status, retry_after, &body)));
-        }
-        serde_json::from_slice(&body).map_err(|error| bad(error.to_string()))
+        Ok(HttpAnswer { status, retry_after, body })
     }
+}
+
+struct HttpAnswer {
+    status: StatusCode,
+    retry_after: Option<u64>,
+    body: Vec<u8>,
 }
 
 #[derive(Deserialize)]
@@ -250,15 +297,16 @@ struct BatchAnswer {
 }
 
 /// The problem in an answer; what stands between client and node may answer in another form.
-fn problem_of(status: StatusCode, retry_after: Option<u64>, body: &[u8]) -> Problem {
-    let stated = serde_json::from_slice::<Problem>(body).unwrap_or_else(|_| Problem {
-        status: status.as_u16(),
-        title: status.canonical_reason().unwrap_or("refused").into(),
+fn problem_of(answer: &HttpAnswer) -> Problem {
+    let stated = serde_json::from_slice::<Problem>(&answer.body).unwrap_or_else(|_| Problem {
+        status: answer.status.as_u16(),
+        title: answer.status.canonical_reason().unwrap_or("refused").into(),
         detail: String::new(),
         rule: None,
         retry_after: None,
+        retry_after_ms: None,
     });
-    Problem { status: status.as_u16(), retry_after: retry_after.or(stated.retry_after), ..stated }
+    Problem { status: answer.status.as_u16(), retry_after: answer.retry_after.or(stated.retry_after), ..stated }
 }
 
 /// The error that the system gave, without the layers around it.
@@ -285,10 +333,13 @@ mod tests {
     #[test]
     fn a_refusal_keeps_its_rule_and_the_time_to_wait() {
         let body = br#"{"type":"about:blank","title":"Void","status":422,"detail":"It is too late.","rule":"L-9.2"}"#;
-        let problem = problem_of(StatusCode::UNPROCESSABLE_ENTITY, None, body);
+        let answer = |status, retry_after, body: &[u8]| HttpAnswer { status, retry_after, body: body.to_vec() };
+        let problem = problem_of(&answer(StatusCode::UNPROCESSABLE_ENTITY, None, body));
         assert_eq!((problem.rule.as_deref(), problem.is_passing()), (Some("L-9.2"), false));
         assert_eq!(problem.to_string(), "Void (rule L-9.2): It is too late.");
-        let problem = problem_of(StatusCode::SERVICE_UNAVAILABLE, Some(2), b"<html>");
+        let exact = br#"{"title":"No room","status":503,"retry_after_ms":40}"#;
+        assert_eq!(problem_of(&answer(StatusCode::SERVICE_UNAVAILABLE, Some(1), exact)).pause(), Duration::from_millis(40));
+        let problem = problem_of(&answer(StatusCode::SERVICE_UNAVAILABLE, Some(2), b"<html>"));
         assert_eq!((problem.pause(), problem.is_passing()), (Duration::from_secs(2), true));
     }
 }

@@ -63,7 +63,8 @@ impl Console {
             let kind = if fault.is_bad_input { "bad-input" } else { "refused" };
             json!({ "error": { "kind": kind, "detail": fault.sentence, "rule": fault.rule } }).to_string()
         } else {
-            self.say(Word::Error, &[&fault.sentence])
+            let japanese = fault.japanese.as_ref().filter(|_| self.language == Language::Ja);
+            self.say(Word::Error, &[japanese.unwrap_or(&fault.sentence)])
         };
         let _ = writeln!(std::io::stderr().lock(), "{text}");
         ExitCode::from(fault.status())

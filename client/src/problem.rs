@@ -22,6 +22,9 @@ pub struct Problem {
     /// When to try again, in seconds; from the header `Retry-After`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+    /// The same, in milliseconds, where the node says it more finely.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
 }
 
 impl Problem {
@@ -32,7 +35,8 @@ impl Problem {
 
     /// How long to wait before trying again.
     pub fn pause(&self) -> Duration {
-        Duration::from_secs(self.retry_after.unwrap_or(1).clamp(1, 30))
+        let ms = self.retry_after_ms.unwrap_or_else(|| self.retry_after.unwrap_or(1).saturating_mul(1_000));
+        Duration::from_millis(ms.clamp(10, 30_000))
     }
 }
 

@@ -1,5 +1,10 @@
 //! The sentences that `inro` says, in English and Japanese. `{}` is filled in from left to right.
 
+use inro_client::ClientError;
+use inro_genesis::ceremony::CeremonyFault;
+use inro_genesis::files::FileFault;
+use inro_genesis::keyfile::{KeyFault, PASSPHRASE_CHARACTERS_MIN};
+
 /// A language for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Language {
@@ -80,6 +85,81 @@ pub fn say(word: Word, language: Language, values: &[&dyn std::fmt::Display]) ->
         sentence.push_str(part);
     }
     sentence
+}
+
+/// What is wrong with a file, for those faults that have a Japanese sentence.
+pub fn file_fault_in_japanese(fault: &FileFault) -> Option<String> {
+    Some(match fault {
+        FileFault::Missing(path) => format!("{} がありません。パスを確認してください。", path.display()),
+        FileFault::System { path, error, .. } => {
+            format!("{} を扱えません（{error}）。所有者、モード、ディスクの空きを確認してください。", path.display())
+        }
+        FileFault::NotAFile(path) => format!("{} はファイルではありません。", path.display()),
+        FileFault::TooLong { path, limit } => {
+            format!("{} は {limit} バイトを超えています。別のファイルではありませんか。", path.display())
+        }
+        FileFault::Exists(path) => {
+            format!("{} は既にあり、上書きしません。移動するか、別の名前にしてください。", path.display())
+        }
+        FileFault::OpenToOthers { path, mode } => {
+            let path = path.display();
+            format!("{path} は他の利用者が読めます（モード {mode:04o}）。実行してください: chmod 600 {path}")
+        }
+    })
+}
+
+/// What is wrong with a key, for those faults that have a Japanese sentence.
+pub fn key_fault_in_japanese(fault: &KeyFault) -> Option<String> {
+    Some(match fault {
+        KeyFault::File(fault) => return file_fault_in_japanese(fault),
+        KeyFault::NotAKeyFile { path, .. } => format!("{} は鍵ファイルではありません。", path.display()),
+        KeyFault::Unencrypted(path) => {
+            format!("{} の鍵は暗号化されていません。漏れたものとみなし、新しい鍵に取り替えてください。", path.display())
+        }
+        KeyFault::WrongPassphrase(path) => {
+            format!("パスフレーズで {} を開けません。この鍵のパスフレーズを確認してください。", path.display())
+        }
+        KeyFault::EmptyPassphrase { .. } => "パスフレーズが空です。鍵は必ずパスフレーズで保護します。".into(),
+        KeyFault::ShortPassphrase(_) => format!("新しいパスフレーズは {PASSPHRASE_CHARACTERS_MIN} 文字以上にしてください。"),
+        KeyFault::NoTerminal(_) => {
+            "パスフレーズを尋ねる端末がありません。--passphrase-file か変数 INRO_PASSPHRASE を使ってください。".into()
+        }
+        KeyFault::PassphrasesDiffer => "二つのパスフレーズが違います。何も書き込んでいません。".into(),
+        _ => return None,
+    })
+}
+
+/// Why the ceremony stops, for those faults that have a Japanese sentence.
+pub fn ceremony_fault_in_japanese(fault: &CeremonyFault) -> Option<String> {
+    Some(match fault {
+        CeremonyFault::KeyExists(path) => {
+            format!("{} は既にあり、上書きしません。--reuse-keys で使うか、別のフォルダを選んでください。", path.display())
+        }
+        CeremonyFault::Absent { organisation } => {
+            format!("設立文書に {organisation} の申告書がありません。使わずに、取りまとめ役に確認してください。")
+        }
+        CeremonyFault::Changed { organisation, fields } => {
+            format!(
+                "設立文書にある {organisation} の申告書は手元のものと違います（{fields}）。使わずに、取りまとめ役に確認してください。"
+            )
+        }
+        _ => return None,
+    })
+}
+
+/// Why a node did not do what was asked, for those errors that have a Japanese sentence.
+pub fn client_error_in_japanese(error: &ClientError) -> Option<String> {
+    Some(match error {
+        ClientError::Unreachable { url, why } => {
+            format!("{url} から応答がありません（{why}）。ノードが動いているか、アドレス（--node）が正しいか確認してください。")
+        }
+        ClientError::Problem(problem) => format!("ノードが拒みました: {problem}"),
+        ClientError::NotCommittedYet { id, .. } => {
+            let id = id.to_hex();
+            format!("トランザクション {id} は時間内に記録されませんでした。`inro transaction {id} --wait` で後から確認できます。")
+        }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

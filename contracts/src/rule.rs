@@ -1,6 +1,6 @@
 //! Rules: every way in which a transaction can be refused has a number. Numbers are never reused.
 //!
-//! Checks run in the order in which the rules of a domain are listed; the first broken rule names the rejection.
+//! Each action checks its rules in the order that `docs/spec/transactions.md` gives; the first broken rule names the rejection.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};

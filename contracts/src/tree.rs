@@ -1,8 +1,10 @@
 //! The state tree (rule L-3): a Jellyfish Merkle tree over the proved objects of the state, by the `jmt` crate with SHA-256.
 //! It proves presence and absence. A tree version is a block's height.
 
-use jmt::storage::{Node, NodeKey, TreeReader};
-use jmt::{JellyfishMerkleTree, KeyHash, OwnedValue, Version};
+use std::cell::RefCell;
+
+use jmt::storage::{LeafNode, Node, NodeKey, TreeReader};
+use jmt::{JellyfishMerkleTree, KeyHash, OwnedValue, ValueHash, Version};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
@@ -42,7 +44,34 @@ impl<S: TreeStore + ?Sized> TreeReader for Reader<'_, S> {
         Ok(self.value.map(<[u8]>::to_vec))
     }
 
-    fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(NodeKey, jmt::storage::LeafNode)>> {
+    fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(NodeKey, LeafNode)>> {
+        Ok(None)
+    }
+}
+
+/// While it makes a proof, `jmt` panics where it cannot read a sibling. This reader gives it a leaf that stands nowhere instead,
+/// and keeps the fault: whoever asked for the proof gets that.
+struct ProofReader<'a, S: TreeStore + ?Sized> {
+    reader: Reader<'a, S>,
+    fault: RefCell<Option<anyhow::Error>>,
+}
+
+impl<S: TreeStore + ?Sized> TreeReader for ProofReader<'_, S> {
+    fn get_node_option(&self, key: &NodeKey) -> anyhow::Result<Option<Node>> {
+        let error = match self.reader.get_node_option(key) {
+            Ok(Some(node)) => return Ok(Some(node)),
+            Ok(None) => anyhow::anyhow!("a node is missing"),
+            Err(error) => error,
+        };
+        self.fault.borrow_mut().get_or_insert(error);
+        Ok(Some(Node::Leaf(LeafNode::new(KeyHash([0; 32]), ValueHash([0; 32])))))
+    }
+
+    fn get_value_option(&self, max_version: Version, key: KeyHash) -> anyhow::Result<Option<OwnedValue>> {
+        self.reader.get_value_option(max_version, key)
+    }
+
+    fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(NodeKey, LeafNode)>> {
         Ok(None)
     }
 }
@@ -100,9 +129,13 @@ pub fn prove<S: TreeStore + ?Sized>(
     key: &StateKey,
     value: Option<&[u8]>,
 ) -> Result<StateProof, StateFault> {
-    let reader = Reader { store, value };
+    let reader = ProofReader { reader: Reader { store, value }, fault: RefCell::new(None) };
     let tree = JellyfishMerkleTree::<_, Sha256>::new(&reader);
-    let (_, proof) = tree.get_with_proof(KeyHash(key.tree_key().0), height.0).map_err(fault)?;
+    let proof = tree.get_with_proof(KeyHash(key.tree_key().0), height.0);
+    if let Some(error) = reader.fault.take() {
+        return Err(fault(error));
+    }
+    let (_, proof) = proof.map_err(fault)?;
     Ok(StateProof(proof))
 }
 

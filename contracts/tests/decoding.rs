@@ -27,13 +27,16 @@ use crate::samples;
 /// What one decoder does with bytes: re-encoded if it accepts them.
 type Decoder = fn(&[u8]) -> Option<Vec<u8>>;
 
+/// A type's name, its decoder, and valid encodings.
+type Case = (&'static str, Decoder, Vec<Vec<u8>>);
+
 fn decoder<T: Canonical>(bytes: &[u8]) -> Option<Vec<u8>> {
     T::from_bytes(bytes).ok().map(|value| value.to_bytes())
 }
 
 /// Every canonical type with a few valid encodings.
-fn all() -> Vec<(&'static str, Decoder, Vec<Vec<u8>>)> {
-    fn of<T: Canonical>(values: Vec<T>) -> (&'static str, Decoder, Vec<Vec<u8>>) {
+fn all() -> Vec<Case> {
+    fn of<T: Canonical>(values: Vec<T>) -> Case {
         (std::any::type_name::<T>(), decoder::<T>, values.iter().map(Canonical::to_bytes).collect())
     }
     let consortium = Consortium::new(2);
@@ -225,7 +228,7 @@ proptest! {
     }
 }
 
-fn all_once() -> &'static [(&'static str, Decoder, Vec<Vec<u8>>)] {
-    static ALL: std::sync::OnceLock<Vec<(&'static str, Decoder, Vec<Vec<u8>>)>> = std::sync::OnceLock::new();
+fn all_once() -> &'static [Case] {
+    static ALL: std::sync::OnceLock<Vec<Case>> = std::sync::OnceLock::new();
     ALL.get_or_init(all)
 }

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod decoding;
+mod genesis;
 mod golden;
 mod histories;
 mod history;

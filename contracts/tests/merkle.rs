@@ -79,7 +79,9 @@ fn an_altered_surplus_missing_or_misplaced_hash_is_refused() {
             let check = |proof: &InclusionProof| proof.check(&root, &leaves[index], index as u64, count as u64);
             for place in 0..proof.path.len() {
                 assert_eq!(check(&altered(&proof, |path| path[place].0[7] ^= 1)), Err(BadInclusion::Root));
-                let missing = check(&altered(&proof, |path| { path.remove(place); }));
+                let missing = check(&altered(&proof, |path| {
+                    path.remove(place);
+                }));
                 assert!(matches!(missing, Err(BadInclusion::Length { .. })));
             }
             let surplus = check(&altered(&proof, |path| path.push(Hash([0; 32]))));

@@ -124,7 +124,8 @@ fn what_is_no_point_never_verifies_and_never_spoils_a_neighbour() {
     let bad_key = Claim { key: PublicKey(no_point), ..good.clone() };
     let bad_r = Claim { signature: signature(no_point, [0; 32]), ..good.clone() };
     assert!(!verdict(&bad_key) && !verdict(&bad_r));
-    let groups = [&[good.clone()][..], &[bad_key], &[good.clone()], &[bad_r], &[good]];
+    let (good, bad_key, bad_r) = ([good], [bad_key], [bad_r]);
+    let groups = [&good[..], &bad_key, &good, &bad_r, &good];
     let mut random = StdRng::seed_from_u64(2);
     assert_eq!(hold_each(&groups, &mut random), [true, false, true, false, true]);
 }

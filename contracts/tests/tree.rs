@@ -161,6 +161,31 @@ fn the_root_in_the_header_is_the_root_over_all_proved_objects() {
 }
 
 #[test]
+fn a_node_missing_from_the_store_is_an_error_and_no_panic() {
+    let mut store = Store::default();
+    let changes: BTreeMap<_, _> = (0..60).map(|number| (account(number), Some(vec![number]))).collect();
+    let (root, update) = tree::update(&store, Height(0), &changes).expect("stored");
+    store.0.extend(update.nodes);
+    for missing in store.0.keys().cloned().collect::<Vec<_>>() {
+        let damaged =
+            Store(store.0.iter().filter(|(key, _)| **key != missing).map(|(key, node)| (key.clone(), node.clone())).collect());
+        let mut faults = 0;
+        for number in 0..70 {
+            let value = (number < 60).then(|| vec![number]);
+            match tree::prove(&damaged, Height(0), &account(number), value.as_deref()) {
+                Ok(proof) => assert_eq!(proof.check(&root, &account(number), value.as_deref()), Ok(())),
+                Err(_) => faults += 1,
+            }
+        }
+        assert!(faults > 0, "every node is needed for some proof");
+        for number in 0..60 {
+            let change = BTreeMap::from([(account(number), None)]);
+            let _ = tree::update(&damaged, Height(1), &change);
+        }
+    }
+}
+
+#[test]
 fn a_proof_of_17_kib_is_not_looked_at() {
     assert!(StateProof::from_bytes(&vec![0; 17 * 1024]).is_err());
 }

@@ -111,6 +111,12 @@ pub enum CeremonyFault {
     /// A key cannot be made or opened.
     #[error(transparent)]
     Key(#[from] KeyFault),
+    /// A key that is not replaced.
+    #[error(
+        "{} exists and is not overwritten; use the keys that are there with --reuse-keys, or choose another folder",
+        .0.display()
+    )]
+    KeyExists(PathBuf),
     /// What was asked for cannot be declared.
     #[error("{what}: {error}")]
     Plan {
@@ -203,7 +209,7 @@ impl CeremonyFault {
 pub fn make_keys(folder: &Path, plan: &Plan, passphrase: &Passphrase, reuse: bool) -> Result<Keys, CeremonyFault> {
     files::secret_folder(folder)?;
     if !reuse && let Some(existing) = key_files(plan).into_iter().map(|name| folder.join(name)).find(|path| path.exists()) {
-        return Err(FileFault::Exists(existing).into());
+        return Err(CeremonyFault::KeyExists(existing));
     }
     let key = |name: &str| -> Result<SecretKey, KeyFault> {
         let path = folder.join(name);

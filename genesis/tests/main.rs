@@ -9,7 +9,6 @@ use inro_contracts::organisation::{OrganisationKind, PeerKind, Role};
 use inro_contracts::parameters::Parameters;
 use inro_contracts::time::{Time, Validity};
 use inro_genesis::ceremony::{self, CeremonyFault, Plan, PlannedPeer, PlannedPractitioner};
-use inro_genesis::files::FileFault;
 use inro_genesis::keyfile::{self, KeyFault, Passphrase};
 
 fn passphrase() -> Passphrase {
@@ -116,7 +115,7 @@ fn keys_that_exist_are_never_replaced_but_can_be_used_again() {
     let first = declaration_at_home(folder.path(), 1);
     let keys = folder.path().join("keys");
     let fault = ceremony::make_keys(&keys, &plan(1), &passphrase(), false).unwrap_err();
-    assert!(matches!(fault, CeremonyFault::File(FileFault::Exists(_))), "{fault}");
+    assert!(matches!(fault, CeremonyFault::KeyExists(_)), "{fault}");
     let fault = ceremony::make_keys(&keys, &plan(1), &Passphrase::new("another passphrase"), true).unwrap_err();
     assert!(matches!(fault, CeremonyFault::Key(KeyFault::WrongPassphrase(_))), "{fault}");
     let again = ceremony::make_keys(&keys, &plan(1), &passphrase(), true).unwrap();

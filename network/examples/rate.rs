@@ -21,6 +21,10 @@ impl TransactionSource for Empty {
     fn transactions(&self, ids: &[TransactionId]) -> Vec<Option<Bytes>> {
         vec![None; ids.len()]
     }
+
+    fn standing(&self) -> Bytes {
+        Bytes::from_static(b"how far")
+    }
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]

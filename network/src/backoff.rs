@@ -22,6 +22,11 @@ impl Backoff {
         whole.mul_f64(random.gen_range(0.5..=1.0))
     }
 
+    /// Was the last failure the first one since the peer was reached?
+    pub fn failed_once(&self) -> bool {
+        self.failures == 1
+    }
+
     /// The peer was reached.
     pub fn reset(&mut self) {
         self.failures = 0;

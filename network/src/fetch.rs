@@ -30,6 +30,10 @@ pub trait TransactionSource: Send + Sync + 'static {
     /// The canonical bytes of each transaction, in the order of `ids`; `None` for those that the node does not have. Called
     /// on a thread where it may block, at most a few times at once for each peer.
     fn transactions(&self, ids: &[TransactionId]) -> Vec<Option<Bytes>>;
+
+    /// How far this node is, in the node's own encoding, at most [`STANDING_BYTES_MAX`](crate::STANDING_BYTES_MAX) bytes.
+    /// Called on a thread where it may block.
+    fn standing(&self) -> Bytes;
 }
 
 /// Asks a connected peer; gives up after `timeout`.
@@ -109,10 +113,11 @@ async fn answer(shared: &Shared, stream: &mut Stream, source: Arc<dyn Transactio
     write_answer(shared, stream, &within_budget(found)).await.map_err(|_| NoFrame::Ended)
 }
 
-/// The answers as long as they fit; the rest as absent.
+/// The answers that are transactions by their length, as long as they fit; the rest as absent.
 fn within_budget(mut answers: Vec<Option<Bytes>>) -> Vec<Option<Bytes>> {
     let mut room = ANSWER_BYTES_MAX - 4 - answers.len();
     for answer in &mut answers {
+        answer.take_if(|bytes| !frame::is_sendable(bytes));
         let more = frame::answer_bytes(answer.as_ref()) - 1;
         if more <= room {
             room -= more;
@@ -144,6 +149,12 @@ async fn write_answer(shared: &Shared, stream: &mut Stream, answers: &[Option<By
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_asker_would_accept_is_answered_as_absent() {
+        let answers = within_budget(vec![Some(Bytes::new()), Some(Bytes::from(vec![0; 4097])), Some(Bytes::from_static(b"x"))]);
+        assert_eq!(answers, [None, None, Some(Bytes::from_static(b"x"))]);
+    }
 
     #[test]
     fn an_answer_keeps_within_its_limit_and_says_absent_for_the_rest() {

@@ -22,7 +22,7 @@ const TRANSACTION_BYTES_MAX: usize = SignedTransaction::BYTES_MAX;
 const READ_STEP_BYTES: usize = 256 << 10;
 
 /// A frame of transactions, ready to be written. Copies share the bytes.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Frame {
     /// Length and content.
     pub bytes: Bytes,
@@ -33,10 +33,9 @@ pub(crate) struct Frame {
 /// Writes transactions into as few frames as the limits allow, each transaction copied once. Leaves out the ones that no
 /// peer would accept (empty, or too long) and says how many those are.
 pub(crate) fn frames(transactions: &[Bytes]) -> (Vec<Frame>, u64) {
-    let sendable = |transaction: &&Bytes| !transaction.is_empty() && transaction.len() <= TRANSACTION_BYTES_MAX;
     let mut frames = Vec::new();
     let mut left_out = transactions.len() as u64;
-    let mut rest = transactions.iter().filter(sendable).peekable();
+    let mut rest = transactions.iter().filter(|bytes| is_sendable(bytes)).peekable();
     while rest.peek().is_some() {
         let mut taken = Vec::new();
         let mut bytes = 4;
@@ -50,6 +49,11 @@ pub(crate) fn frames(transactions: &[Bytes]) -> (Vec<Frame>, u64) {
         frames.push(frame(&taken, bytes));
     }
     (frames, left_out)
+}
+
+/// Would an honest peer accept a transaction of this length?
+pub(crate) fn is_sendable(transaction: &Bytes) -> bool {
+    (1..=TRANSACTION_BYTES_MAX).contains(&transaction.len())
 }
 
 fn frame(transactions: &[&Bytes], content_bytes: usize) -> Frame {
@@ -184,7 +188,7 @@ fn number(content: &mut Bytes) -> Result<usize, Misbehaviour> {
 
 fn transaction(content: &mut Bytes) -> Result<Bytes, Misbehaviour> {
     let length = number(content)?;
-    if length == 0 || length > TRANSACTION_BYTES_MAX {
+    if !(1..=TRANSACTION_BYTES_MAX).contains(&length) {
         return Err(Misbehaviour::Malformed("a transaction that is empty or too long"));
     }
     if length > content.len() {

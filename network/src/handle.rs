@@ -1,6 +1,7 @@
 //! The face of the network: start it, speak through its handle, listen to its events.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::links::{Links, Listening};
 use crate::peers::{Peer, Shared};
 use crate::protocol::Protocols;
 use crate::queue::Urgency;
+use crate::standing;
 
 /// How many reports of misbehaviour wait; who reports more waits itself.
 const REPORTS_MAX: usize = 64;
@@ -30,7 +32,7 @@ const REPORTS_MAX: usize = 64;
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
 
 /// What the network tells the node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NetworkEvent {
     /// A peer sent transactions. Their bytes are not parsed; none is empty, and none is longer than a transaction may be. They
@@ -41,6 +43,17 @@ pub enum NetworkEvent {
         /// Their canonical bytes, in the order in which they were sent.
         transactions: Vec<Bytes>,
     },
+}
+
+/// Says who sent how many, and shows none of their bytes.
+impl fmt::Debug for NetworkEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transactions { from, transactions } => {
+                write!(f, "{} transactions from peer {}", transactions.len(), short(from))
+            }
+        }
+    }
 }
 
 /// The exchange network of this node.
@@ -80,7 +93,7 @@ impl Network {
 }
 
 /// Speaks with the network. Copies speak with the same one.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NetworkHandle {
     shared: Arc<Shared>,
     listening: Listening,
@@ -88,8 +101,9 @@ pub struct NetworkHandle {
 }
 
 impl NetworkHandle {
-    /// Replaces the set of peers that may connect. New ones are dialled; those that left are cut off before this returns. Cheap
-    /// when nothing has changed, so it may be called after each block. This node itself may stand in the set.
+    /// Replaces the set of peers that may connect. New ones are dialled; those that left are cut off before this returns (what
+    /// they sent before may still wait among the events). Cheap when nothing has changed, so it may be called after each
+    /// block. This node itself may stand in the set.
     pub fn set_peers(&self, peers: Vec<AllowedPeer>) {
         self.shared.set_peers(peers);
     }
@@ -136,6 +150,12 @@ impl NetworkHandle {
         answer
     }
 
+    /// Asks a peer how far it is: what its [`TransactionSource::standing`] says. The caller judges the answer.
+    pub async fn ask_standing(&self, from: &PublicKey, timeout: Duration) -> Result<Bytes, FetchError> {
+        let peer = self.shared.find(from).ok_or_else(|| FetchError::NotAllowed { peer: short(from) })?;
+        standing::ask(&self.shared, &peer, timeout).await
+    }
+
     /// The peers that accept our transactions now.
     pub fn connected(&self) -> Vec<PublicKey> {
         self.shared.connected.borrow().iter().copied().collect()
@@ -179,6 +199,12 @@ impl NetworkHandle {
         if !frames.is_empty() {
             self.shared.counters.frames_dropped.add(peer.queue.push(frames, urgency));
         }
+    }
+}
+
+impl fmt::Debug for NetworkHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetworkHandle").field("counters", &self.counters()).finish_non_exhaustive()
     }
 }
 

@@ -10,6 +10,7 @@
 //! |---|---|---|
 //! | `/inro/<chain>/transactions/1` | one long-lived stream in each direction | frames: `length: u32` (little-endian, at most 1 MiB), then the canonical bytes of a list of transactions |
 //! | `/inro/<chain>/fetch/1` | one stream for each request | request: `length: u32`, then a list of transaction ids (at most 4,096); answer: `length: u32` (at most 8 MiB), then a list of as many options of transaction bytes |
+//! | `/inro/<chain>/standing/1` | one stream for each question | answer: `length: u32` (at most 32 KiB), then how far the peer is, in the node's own encoding |
 //!
 //! # Who may connect (rule X-7)
 //!
@@ -40,6 +41,7 @@ mod links;
 mod peers;
 mod protocol;
 mod queue;
+mod standing;
 mod streams;
 
 pub use address::exchange_address;
@@ -51,3 +53,4 @@ pub use frame::FRAME_BYTES_MAX;
 pub use handle::{Network, NetworkEvent, NetworkHandle};
 pub use identity::{peer_id, public_key};
 pub use libp2p::{Multiaddr, PeerId};
+pub use standing::STANDING_BYTES_MAX;

@@ -24,7 +24,7 @@ use libp2p::core::upgrade::Version;
 use libp2p::core::{ConnectedPoint, Multiaddr, muxing::StreamMuxerBox};
 use libp2p::identity::Keypair;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{ConnectionDenied, ConnectionId, ListenError, NetworkBehaviour, Swarm, SwarmEvent};
+use libp2p::swarm::{ConnectionDenied, ConnectionId, DialError, ListenError, NetworkBehaviour, Swarm, SwarmEvent};
 use libp2p::{PeerId, noise, ping, tcp, yamux};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -39,6 +39,7 @@ use crate::fetch::{self, TransactionSource};
 use crate::handle::{ListenAddresses, NetworkEvent};
 use crate::identity::{key_pair, public_key, short};
 use crate::peers::{Entry, Peer, Report, Shared};
+use crate::standing;
 use crate::streams::{self, Happening, Incoming};
 
 /// How long TCP, Noise and Yamux together may take.
@@ -193,8 +194,8 @@ impl Links {
                 self.on_established(peer_id, connection_id, &endpoint)
             }
             SwarmEvent::ConnectionClosed { peer_id, connection_id, .. } => self.on_closed(&peer_id, connection_id),
-            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), connection_id, .. } => {
-                self.on_dial_failed(&peer, connection_id)
+            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), connection_id, error } => {
+                self.on_dial_failed(&peer, connection_id, &error)
             }
             SwarmEvent::IncomingConnectionError { error: ListenError::Denied { cause }, peer_id, .. } => {
                 self.on_refused(&cause, peer_id)
@@ -322,17 +323,25 @@ impl Links {
         }
     }
 
+    /// A peer does not answer pings (a peer that knows no pings is none of ours).
     fn on_silence(&mut self, id: &PeerId, connection: ConnectionId) {
         self.on_closed(id, connection);
         self.swarm.close_connection(connection);
     }
 
-    fn on_dial_failed(&mut self, id: &PeerId, connection: ConnectionId) {
+    fn on_dial_failed(&mut self, id: &PeerId, connection: ConnectionId, error: &DialError) {
         if let Some(member) = self.members.get_mut(id) {
             if member.dial.running == Some(connection) {
                 member.dial.running = None;
                 self.shared.counters.dials_failed.one();
                 postpone(&self.shared.me, member, self.dial_patience);
+                if member.dial.backoff.failed_once() {
+                    tracing::info!(
+                        peer = member.entry.peer.name(),
+                        reason = reason(error),
+                        "cannot reach a peer; trying again until it is there"
+                    );
+                }
             }
         }
     }
@@ -370,6 +379,9 @@ impl Links {
             self.shared.tasks.spawn(end.run_until_cancelled_owned(receive));
         } else if incoming.protocol == shared.protocols.fetch {
             let serve = fetch::serve(shared, peer, incoming, self.source.clone());
+            self.shared.tasks.spawn(end.run_until_cancelled_owned(serve));
+        } else if incoming.protocol == shared.protocols.standing {
+            let serve = standing::serve(incoming, self.source.clone());
             self.shared.tasks.spawn(end.run_until_cancelled_owned(serve));
         }
     }
@@ -420,6 +432,16 @@ fn lose_link(shared: &Shared, member: &mut Member, dial_patience: Duration) {
 fn postpone(me: &PublicKey, member: &mut Member, dial_patience: Duration) {
     let wait = member.dial.backoff.failed(&mut rand::thread_rng()) + patience(me, &member.entry.peer.key, dial_patience);
     member.dial.next = Instant::now() + wait;
+}
+
+/// Why a dial failed, for the operator.
+fn reason(error: &DialError) -> &'static str {
+    match error {
+        DialError::WrongPeerId { .. } => "a node with another key answers at its address",
+        DialError::Transport(_) => "nobody answers at its address, or the encrypted handshake failed",
+        DialError::Denied { .. } => "this node has too many connections, or the peer has left the set",
+        _ => "the dial was abandoned",
+    }
 }
 
 /// How long this node lets the other one dial first.

@@ -20,7 +20,6 @@ use crate::queue::Queue;
 use crate::streams::Opener;
 
 /// A peer for as long as it stays in the set. A peer that leaves and returns is another `Peer`.
-#[derive(Debug)]
 pub(crate) struct Peer {
     /// Its key.
     pub key: PublicKey,
@@ -53,7 +52,7 @@ impl Peer {
 }
 
 /// A peer of the set and where to dial it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Entry {
     /// The peer.
     pub peer: Arc<Peer>,
@@ -63,7 +62,6 @@ pub(crate) struct Entry {
 }
 
 /// A peer sent what no honest node sends.
-#[derive(Debug)]
 pub(crate) struct Report {
     /// Which peer.
     pub peer: Arc<Peer>,
@@ -72,7 +70,6 @@ pub(crate) struct Report {
 }
 
 /// What the handle and all tasks share.
-#[derive(Debug)]
 pub(crate) struct Shared {
     /// This node's peer key.
     pub me: PublicKey,

@@ -10,6 +10,9 @@ const TRANSACTION_STREAMS_MAX: usize = 2;
 /// How many requests a peer may have open to us at once.
 pub(crate) const FETCH_STREAMS_MAX: usize = 4;
 
+/// How many questions about our standing a peer may have open to us at once.
+const STANDING_STREAMS_MAX: usize = 2;
+
 /// The protocols of one ledger.
 #[derive(Debug, Clone)]
 pub(crate) struct Protocols {
@@ -17,12 +20,14 @@ pub(crate) struct Protocols {
     pub transactions: StreamProtocol,
     /// A request for transactions and its answer.
     pub fetch: StreamProtocol,
+    /// A question how far a peer is, and its answer.
+    pub standing: StreamProtocol,
 }
 
 impl Protocols {
     /// The protocols of a chain.
     pub fn of(chain: &ChainId) -> Self {
-        Self { transactions: name(chain, "transactions/1"), fetch: name(chain, "fetch/1") }
+        Self { transactions: name(chain, "transactions/1"), fetch: name(chain, "fetch/1"), standing: name(chain, "standing/1") }
     }
 
     /// What this node accepts.
@@ -30,6 +35,7 @@ impl Protocols {
         vec![
             Offer { protocol: self.transactions.clone(), streams_max: TRANSACTION_STREAMS_MAX },
             Offer { protocol: self.fetch.clone(), streams_max: FETCH_STREAMS_MAX },
+            Offer { protocol: self.standing.clone(), streams_max: STANDING_STREAMS_MAX },
         ]
     }
 }

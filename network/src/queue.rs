@@ -19,14 +19,13 @@ pub(crate) enum Urgency {
 }
 
 /// The frames that wait for one peer.
-#[derive(Debug)]
 pub(crate) struct Queue {
     bytes_max: usize,
     waiting: Mutex<Waiting>,
     arrived: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Waiting {
     urgent: VecDeque<Frame>,
     usual: VecDeque<Frame>,

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use cluster::{CHAIN, Node, batch, eventually, mesh, nodes, receive, receive_nothing, stored};
 use inro_contracts::id::TransactionId;
 use inro_contracts::key::SecretKey;
-use inro_network::{FETCH_IDS_MAX, FetchError, Misbehaviour, NetworkError, exchange_address, public_key};
+use inro_network::{AllowedPeer, FETCH_IDS_MAX, FetchError, Misbehaviour, NetworkError, exchange_address, public_key};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -211,12 +211,19 @@ async fn a_peer_that_answers_a_fetch_with_another_transaction_is_found_out_and_k
 async fn a_peer_that_sends_without_end_is_read_only_as_fast_as_the_node_takes_it_and_others_come_through() {
     let mut nodes = nodes(2).await;
     let flooder = adversary::endless_sender::join(&nodes).await;
-    let sending = tokio::spawn(async move { flooder.send_for(SECOND * 2).await });
-    tokio::time::sleep(SECOND / 2).await;
-    let read = nodes[0].handle.counters().bytes_received;
-    tokio::time::sleep(SECOND).await;
-    let stalled = nodes[0].handle.counters().bytes_received;
-    assert_eq!(read, stalled, "the node went on reading what nobody takes");
+    let sending = tokio::spawn(async move { flooder.send_for(SECOND * 6).await });
+    let mut stalled = 0;
+    let standstill = async {
+        loop {
+            let read = nodes[0].handle.counters().bytes_received;
+            if read > 0 && read == stalled {
+                return;
+            }
+            stalled = read;
+            tokio::time::sleep(SECOND / 2).await;
+        }
+    };
+    assert!(tokio::time::timeout(SECOND * 6, standstill).await.is_ok(), "the node goes on reading what nobody takes");
     assert!(stalled < 80 << 20, "{stalled} bytes wait in memory");
 
     let sent = batch(1, 0, 100);
@@ -334,6 +341,43 @@ async fn nodes_of_two_ledgers_exchange_nothing() {
     nodes[0].handle.broadcast(&batch(0, 0, 10));
     receive_nothing(&mut nodes[1], SECOND).await;
     assert!(nodes.iter().all(|node| node.handle.connected().is_empty()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_with_another_key_at_a_peers_address_is_not_taken_for_the_peer() {
+    let mut nodes = nodes(2).await;
+    let absent = SecretKey::from_seed(&[77; 32]).public();
+    let [a, impostor] = &mut nodes[..] else { unreachable!() };
+    a.handle.set_peers(vec![AllowedPeer { key: absent, address: impostor.address.clone() }]);
+    impostor.allow(&[a]);
+    a.handle.broadcast(&batch(0, 0, 10));
+    eventually("the impostor was dialled", || a.handle.counters().dials_failed >= 2).await;
+    receive_nothing(impostor, SECOND / 4).await;
+    assert!(a.handle.connected().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_whose_address_cannot_be_dialled_may_still_connect() {
+    let mut nodes = nodes(2).await;
+    let unreachable = |node: &Node| AllowedPeer { key: node.key(), address: "/dns4/example.org/tcp/1".into() };
+    nodes[0].handle.set_peers(vec![unreachable(&nodes[1])]);
+    nodes[1].allow(&[&nodes[0]]);
+    nodes[0].handle.broadcast(&batch(0, 0, 10));
+    assert_eq!(receive(&mut nodes[1], 10).await[&nodes[0].key()], batch(0, 0, 10));
+    eventually("the other direction stands too", || nodes[1].sees(&nodes[0])).await;
+    nodes[1].handle.set_peers(vec![unreachable(&nodes[0])]);
+    tokio::time::sleep(SECOND / 10).await;
+    assert!(nodes[1].sees(&nodes[0]), "a new address must not end a link that works");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_printed_for_debugging_shows_no_transaction() {
+    let mut nodes = nodes(2).await;
+    mesh(&nodes).await;
+    nodes[0].handle.broadcast(&[Bytes::from_static(b"canary canary canary")]);
+    let event = nodes[1].events.recv().await;
+    let printed = format!("{event:?} {:?} {:?}", nodes[0].handle, nodes[1].handle);
+    assert!(!printed.contains("canary") && printed.contains("1 transactions from peer"), "{printed}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,5 @@
 //! Measures what the store costs for each transaction: `cargo run --example store_bench -p inro-node -- [blocks] [transactions
-//! in a block] [tree versions kept] [accounts]`.
+//! in a block] [tree versions kept] [accounts] [recent ids kept]`.
 //!
 //! One account is opened per transaction until there are enough; then each transaction registers a record in an account taken
 //! at random, as a clinic's day does. Signatures are not checked here. Times are this thread's processor time, so that other
@@ -20,17 +20,20 @@ fn main() {
         std::env::args().nth(place).map_or(default, |text| text.parse().expect("arguments are numbers"))
     };
     let (blocks, block_size) = (argument(1, 30), argument(2, 4000));
-    let (tree_versions_kept, accounts) = (argument(3, 128), argument(4, 40_000));
+    let defaults = StoreOptions::default();
+    let (tree_versions_kept, accounts) = (argument(3, defaults.tree_versions_kept), argument(4, 40_000));
+    let recent_ids_max = argument(5, defaults.recent_ids_max as u64) as usize;
     let folder = std::env::var_os("STORE_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
     let folder = folder.join(format!("store-bench-{}", std::process::id()));
     let consortium = Consortium::new(4);
-    let options = StoreOptions { tree_versions_kept, ..StoreOptions::default() };
+    let options = StoreOptions { tree_versions_kept, recent_ids_max, ..defaults };
     let store = Store::open(&folder, &options).expect("the folder is new");
     store.found(&consortium.founding(), &[]).expect("nothing is founded yet");
 
     let mut number = 0;
     let mut random = 1u64;
     let mut spent = Spent::default();
+    let (mut background, mut written) = (Duration::ZERO, 0);
     let opening_blocks = accounts.div_ceil(block_size);
     for block in 1..=opening_blocks + blocks {
         let now = FOUNDED.plus_ms(block * 500);
@@ -52,9 +55,17 @@ fn main() {
         }
         if block == opening_blocks {
             println!("{accounts} accounts opened");
+            (background, written) = (background_time(), written_bytes());
         }
     }
     spent.print(blocks * block_size, blocks);
+    let (background, written) = (background_time() - background, written_bytes() - written);
+    let transactions = (blocks * block_size) as f64;
+    println!(
+        "  background   {:8.3} (flushing and compacting, in other threads)",
+        background.as_nanos() as f64 / 1000.0 / transactions
+    );
+    println!("  {:.0} bytes written for each transaction", written as f64 / transactions);
     println!("on disk {} MiB, resident {} MiB", store.bytes_on_disk().expect("the store works") >> 20, resident_mib());
     let started = Instant::now();
     let tip = store.tip().expect("founded");
@@ -131,8 +142,25 @@ fn commit(store: &Store, consortium: &Consortium, now: Time, transactions: &[Ver
 
 /// How long this thread has run.
 fn processor_time() -> Duration {
-    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    time_of(std::path::Path::new("/proc/thread-self"))
+}
+
+/// How long all other threads have run.
+fn background_time() -> Duration {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    threads.map(|thread| time_of(&thread.path())).sum::<Duration>().saturating_sub(processor_time())
+}
+
+fn time_of(thread: &std::path::Path) -> Duration {
+    let statistics = std::fs::read_to_string(thread.join("schedstat")).unwrap_or_default();
     Duration::from_nanos(statistics.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or_default())
+}
+
+/// What this process has written to the disk, in bytes.
+fn written_bytes() -> u64 {
+    let statistics = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let line = statistics.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+    line.and_then(|bytes| bytes.parse().ok()).unwrap_or_default()
 }
 
 fn resident_mib() -> u64 {

@@ -37,7 +37,7 @@ use queue::{Job, Queue, Reply, Ticket};
 /// After how many transactions parsing lets other work of its thread go first.
 const PARSED_AT_ONCE: usize = 128;
 /// A transaction that was submitted here and still waits after this time is announced again, in milliseconds.
-const ANNOUNCE_AGAIN_MS: u64 = 3_000;
+const ANNOUNCE_AGAIN_MS: u64 = 1_500;
 /// Most transactions that are announced again at once.
 const ANNOUNCED_AGAIN_MAX: usize = 2_000;
 

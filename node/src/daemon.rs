@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use inro_contracts::bytes::{Canonical, encode};
 use inro_contracts::id::TransactionId;
 use inro_contracts::key::SecretKey;
 use inro_contracts::time::Height;
 use inro_contracts::transaction::SignedTransaction;
-use inro_contracts::bytes::Canonical;
 use inro_engine::{Engine, EngineConfig, EngineFault, RecallFault, Timeouts};
 use inro_genesis::ceremony::{self, CeremonyFault};
 use inro_genesis::keyfile::{self, KeyFault, PassphraseSource};
@@ -20,9 +20,9 @@ use inro_network::{Network, NetworkConfig, NetworkError, NetworkEvent, NetworkHa
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
-use crate::admission::{wall_clock, Admission};
-use crate::config::{multiaddress, Config, Passphrase};
-use crate::ledger::{body_bytes_max, ForConsensus, Identity, Ledger};
+use crate::admission::{Admission, wall_clock};
+use crate::config::{Config, Passphrase, multiaddress};
+use crate::ledger::{ForConsensus, Identity, Ledger, Standing, Worth, body_bytes_max};
 use crate::mempool::{Limits, Pool, Room};
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError, StoreOptions};
@@ -63,7 +63,9 @@ pub enum DaemonFault {
     #[error("{0}")]
     Ledger(#[from] inro_engine::Fault),
     /// A port is taken.
-    #[error("{what} cannot listen on {address}: another program uses this port; end it, or choose another port in the configuration")]
+    #[error(
+        "{what} cannot listen on {address}: another program uses this port; end it, or choose another port in the configuration"
+    )]
     Occupied {
         /// Which part.
         what: &'static str,
@@ -109,22 +111,35 @@ pub async fn run(config: Config, adversary: Adversary, stop: watch::Receiver<boo
     let listen = multiaddress(&config.exchange.listen);
     let (network, events) = Network::start(NetworkConfig::new(keys.peer.clone(), listen), founding.chain, source).await?;
     let identity = Identity { peer: keys.peer.clone(), validator: keys.validator.as_ref().map(SecretKey::public) };
-    let ledger =
-        Arc::new(Ledger::new(store.clone(), Arc::clone(&pool), network.clone(), identity, Arc::clone(&metrics))?);
+    let ledger = Arc::new(Ledger::new(store.clone(), Arc::clone(&pool), network.clone(), identity, Arc::clone(&metrics))?);
     ledger.connect_members();
 
     let (announce, announcements) = mpsc::channel(1024);
-    let admission =
-        Admission::start(ledger.clone(), Arc::clone(&pool), Arc::new(wall_clock), Arc::clone(&metrics), announce)
-            .map_err(|why| DaemonFault::System { what: "the thread that checks signatures", why })?;
+    let admission = Admission::start(ledger.clone(), Arc::clone(&pool), Arc::new(wall_clock), Arc::clone(&metrics), announce)
+        .map_err(|why| DaemonFault::System { what: "the thread that checks signatures", why })?;
     let (report, reports) = mpsc::unbounded_channel();
     let tasks = [
         tokio::spawn(announce_to_members(network.clone(), announcements)),
         tokio::spawn(take_from_members(admission.clone(), events)),
         tokio::spawn(submit_reports(admission.clone(), reports)),
-        tokio::spawn(keep_house(Arc::clone(&ledger), Arc::clone(&pool), network.clone(), admission.clone(), Arc::clone(&metrics))),
+        tokio::spawn(keep_house(
+            Arc::clone(&ledger),
+            Arc::clone(&pool),
+            network.clone(),
+            admission.clone(),
+            Arc::clone(&metrics),
+        )),
     ];
-    let api = crate::api::start(&config, Arc::clone(&ledger), Arc::clone(&pool), admission, network.clone(), metrics.clone(), keys.public()).await?;
+    let api = crate::api::start(
+        &config,
+        Arc::clone(&ledger),
+        Arc::clone(&pool),
+        admission,
+        network.clone(),
+        metrics.clone(),
+        keys.public(),
+    )
+    .await?;
     info!(height = %ledger.view().tip.height, "the node runs");
 
     let consensus = Consensus { config: &config, keys: &keys, ledger: &ledger, network: &network, metrics: &metrics, adversary };
@@ -149,7 +164,11 @@ pub fn check(config: &Config) -> Result<String, DaemonFault> {
         Some(_) => "a validator that joined or will join by a vote",
         None => "an observer",
     };
-    Ok(format!("Configuration, founding document and keys are sound: {role} of ledger {:?}, chain {:?}.", document.ledger.as_str(), founding.chain))
+    Ok(format!(
+        "Configuration, founding document and keys are sound: {role} of ledger {:?}, chain {:?}.",
+        document.ledger.as_str(),
+        founding.chain
+    ))
 }
 
 /// The keys of this node, open.
@@ -186,11 +205,7 @@ fn require_free_port(what: &'static str, address: &std::net::SocketAddr) -> Resu
     }
 }
 
-fn open_store(
-    config: &Config,
-    founding: &inro_contracts::genesis::Founding,
-    document: &[u8],
-) -> Result<Store, DaemonFault> {
+fn open_store(config: &Config, founding: &inro_contracts::genesis::Founding, document: &[u8]) -> Result<Store, DaemonFault> {
     // The configured memory is shared out among the database's block cache and the two caches above it.
     let mib = config.store.cache_mib as usize;
     let options = StoreOptions {
@@ -220,11 +235,16 @@ struct Source {
 impl TransactionSource for Source {
     fn transactions(&self, ids: &[TransactionId]) -> Vec<Option<Bytes>> {
         let waiting: Vec<_> = self.pool.with(|pool| ids.iter().map(|id| pool.get(id)).collect());
-        let find = |(id, waiting): (&TransactionId, Option<Arc<inro_contracts::transaction::VerifiedTransaction>>)| match waiting {
+        let find = |(id, waiting): (&TransactionId, Option<Arc<inro_contracts::transaction::VerifiedTransaction>>)| match waiting
+        {
             Some(waiting) => Some(Bytes::copy_from_slice(waiting.bytes())),
             None => self.committed(id),
         };
         ids.iter().zip(waiting).map(find).collect()
+    }
+
+    fn standing(&self) -> Bytes {
+        Standing::of(&self.store).map_or_else(|_| Bytes::new(), |standing| encode(&standing).into())
     }
 }
 
@@ -295,6 +315,20 @@ struct Consensus<'a> {
     adversary: Adversary,
 }
 
+/// How long a node that cannot check others' claims to be ahead waits for their blocks.
+const CLAIMS_BELIEVED: Duration = Duration::from_secs(30);
+
+/// How far the others are.
+#[derive(Debug, Clone, Copy, Default)]
+struct Heard {
+    /// Did validators answer that make two thirds of the voting power together with this one?
+    quorum: bool,
+    /// The highest height that somebody proved.
+    proved: Height,
+    /// The highest height that somebody proved or claimed.
+    claimed: Height,
+}
+
 /// In which role the engine runs.
 enum Role {
     /// It votes.
@@ -307,11 +341,10 @@ enum Role {
 
 impl Consensus<'_> {
     async fn keep_running(&self, application: ForConsensus, mut stop: watch::Receiver<bool>) -> Result<(), DaemonFault> {
-        self.await_members(&mut stop).await;
+        let mut heard = self.ask_members(&mut stop).await;
         let mut floor = Height(0);
         loop {
-            let role = self.role(floor)?;
-            let (guard, waits_beyond) = match role {
+            let (guard, waits_beyond) = match self.role(floor, &heard)? {
                 Role::Validator(guard) => (Some(guard), None),
                 Role::Waiting(floor) => {
                     info!(%floor, "this validator follows without voting until the others have decided beyond this height");
@@ -331,9 +364,10 @@ impl Consensus<'_> {
                     }
                     fault => return Err(fault.into()),
                 },
-                () = self.decided_beyond(waits_beyond) => {
+                newly = self.may_vote(waits_beyond) => {
                     info!("the others have decided beyond what this key may have signed; this validator votes again");
                     self.stop_engine(engine).await;
+                    heard = newly;
                 }
             }
         }
@@ -345,48 +379,92 @@ impl Consensus<'_> {
         }
     }
 
-    /// May this node vote now? The guard's floor is raised to `floor`, and to what the guard and the engine's log ask.
-    fn role(&self, floor: Height) -> Result<Role, DaemonFault> {
+    /// May this node vote now? The guard's floor is raised to `floor`, to what the guard and the engine's log ask, and beyond
+    /// the height that others are deciding if they are ahead.
+    fn role(&self, floor: Height, heard: &Heard) -> Result<Role, DaemonFault> {
         let Some(validator) = &self.keys.validator else { return Ok(Role::Observer) };
         let tip = self.ledger.view().tip.height;
         let mut guard = inro_engine::recall(&self.folder(), &self.ledger.chain_id(), validator.public(), tip)?;
-        guard.raise_floor(floor).map_err(EngineFault::Refused)?;
-        Ok(if guard.floor() > tip { Role::Waiting(guard.floor()) } else { Role::Validator(guard) })
+        let ahead = if heard.proved > tip { heard.proved.next() } else { Height(0) };
+        guard.raise_floor(floor.max(ahead)).map_err(EngineFault::Refused)?;
+        Ok(match heard.quorum && heard.claimed <= tip.next() && guard.floor() <= tip {
+            true => Role::Validator(guard),
+            false => Role::Waiting(guard.floor().max(tip)),
+        })
     }
 
-    /// Returns when the ledger has reached the height; never, without one.
-    async fn decided_beyond(&self, height: Option<Height>) {
-        match height {
-            Some(height) => {
-                if self.ledger.committed().wait_for(|tip| tip.height >= height).await.is_err() {
-                    std::future::pending::<()>().await;
-                }
+    /// Returns when the ledger has passed the floor and nobody is ahead any more; never, if this node does not wait to vote.
+    async fn may_vote(&self, waits_beyond: Option<Height>) -> Heard {
+        let Some(floor) = waits_beyond else { return std::future::pending().await };
+        let mut claims_until = tokio::time::Instant::now() + CLAIMS_BELIEVED;
+        let mut last = self.ledger.view().tip.height;
+        loop {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let tip = self.ledger.view().tip.height;
+            if tip > last {
+                last = tip;
+                claims_until = tokio::time::Instant::now() + CLAIMS_BELIEVED;
             }
-            None => std::future::pending().await,
+            if tip < floor {
+                continue;
+            }
+            let mut heard = self.hear().await;
+            if tokio::time::Instant::now() > claims_until {
+                // Nobody could show blocks beyond this one: who claims more with unknown validators is not believed.
+                heard.claimed = heard.proved;
+            }
+            let tip = self.ledger.view().tip.height;
+            // One block may have been decided while the answers were on their way.
+            if heard.quorum && heard.proved <= tip.next() && heard.claimed <= tip.next() {
+                return heard;
+            }
         }
     }
 
-    /// Waits until machines of two thirds of the voting power are connected, so that the first proposal reaches somebody; not
-    /// longer than the configuration says.
-    async fn await_members(&self, stop: &mut watch::Receiver<bool>) {
+    /// Asks the members how far they are, until enough have answered or the configured time is over.
+    async fn ask_members(&self, stop: &mut watch::Receiver<bool>) -> Heard {
+        let until = tokio::time::Instant::now() + Duration::from_millis(self.config.consensus.start_wait_ms);
+        loop {
+            let heard = self.hear().await;
+            if heard.quorum || self.keys.validator.is_none() || *stop.borrow() {
+                return heard;
+            }
+            if tokio::time::Instant::now() > until {
+                warn!("fewer than two thirds of the validators answer; this node follows without voting until they do");
+                return heard;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Asks each connected machine of a validator how far it is.
+    async fn hear(&self) -> Heard {
         let view = self.ledger.view();
         let own = self.keys.validator.as_ref().map(SecretKey::public);
-        let mut connected = self.network.watch_connected();
-        let enough = connected.wait_for(|connected| {
-            let here = |validator: &inro_contracts::validator::Validator| {
-                Some(validator.key) == own
-                    || view.directory.machines_of_validator(&validator.key).iter().any(|machine| connected.contains(machine))
-            };
-            let power = view.validators.validators().iter().filter(|validator| here(validator)).map(|validator| u64::from(validator.power)).sum();
-            view.validators.is_quorum(power)
-        });
-        tokio::select! {
-            _ = enough => {}
-            _ = stop.wait_for(|stop| *stop) => {}
-            () = tokio::time::sleep(Duration::from_millis(self.config.consensus.start_wait_ms)) => {
-                warn!("fewer than two thirds of the validators are connected; this node starts and waits for them");
+        let connected = self.network.connected();
+        let mut heard = Heard::default();
+        let mut power = 0;
+        for validator in view.validators.validators() {
+            if Some(validator.key) == own {
+                power += u64::from(validator.power);
+                continue;
+            }
+            let machines = view.directory.machines_of_validator(&validator.key);
+            for machine in machines.iter().filter(|machine| connected.contains(machine)) {
+                let answer = self.network.ask_standing(machine, Duration::from_millis(500)).await;
+                let standing = answer.ok().and_then(|bytes| Standing::read(&bytes).ok());
+                match standing.and_then(|standing| standing.worth(&self.ledger.chain_id(), &view.validators)) {
+                    Some(Worth::Proved(height)) => heard.proved = heard.proved.max(height),
+                    Some(Worth::Claimed(height)) => heard.claimed = heard.claimed.max(height),
+                    None => continue,
+                }
+                power += u64::from(validator.power);
+                break;
             }
         }
+        heard.quorum = view.validators.is_quorum(power);
+        heard.claimed = heard.claimed.max(heard.proved);
+        heard
     }
 
     fn folder(&self) -> PathBuf {

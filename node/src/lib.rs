@@ -1,8 +1,11 @@
 //! A node of an Inro ledger: its storage, its mempool, its API and the daemon that runs them.
 
 pub mod admission;
+pub mod api;
 pub mod config;
+pub mod daemon;
 pub mod ledger;
+pub mod logging;
 pub mod mempool;
 pub mod metrics;
 pub mod store;

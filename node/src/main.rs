@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use inro_node::config::Config;
 use inro_node::{daemon, logging};
-use tokio::signal::unix::{signal, SignalKind};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 /// Runs a node of an Inro ledger: a validator, or an observer that follows without voting.
@@ -49,10 +49,9 @@ fn run(path: &std::path::Path) -> ExitCode {
         Ok(config) => config,
         Err(error) => return complain(&error, 2),
     };
-    let _log = match logging::start(&config.log) {
-        Ok(log) => log,
-        Err(error) => return complain(&error, 1),
-    };
+    if let Err(error) = logging::start(&config.log) {
+        return complain(&error, 1);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error, 1),
@@ -73,9 +72,10 @@ fn run(path: &std::path::Path) -> ExitCode {
 }
 
 fn check(path: &std::path::Path) -> ExitCode {
-    match Config::load(path).map_err(|error| complain(&error, 2)).and_then(|config| {
-        daemon::check(&config).map_err(|fault| complain(&fault, if fault.is_bad_input() { 2 } else { 1 }))
-    }) {
+    match Config::load(path)
+        .map_err(|error| complain(&error, 2))
+        .and_then(|config| daemon::check(&config).map_err(|fault| complain(&fault, if fault.is_bad_input() { 2 } else { 1 })))
+    {
         Ok(summary) => {
             println!("{summary}");
             ExitCode::SUCCESS

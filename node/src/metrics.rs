@@ -78,9 +78,9 @@ pub struct Metrics {
     pub execution_seconds: Histogram,
     /// Seconds from a block's decision to its being on disk.
     pub commit_seconds: Histogram,
-    /// Transactions of proposals that this node had to ask other members for.
+    /// Transactions of proposals that this node did not have and asked others for.
     pub transactions_fetched: Counter,
-    /// Validators' double signatures that this node reported.
+    /// Validators seen signing twice, reported to the ledger.
     pub double_signs_reported: Counter,
     /// Writes that waited for the disk.
     pub synced_writes: Counter,
@@ -204,6 +204,12 @@ impl Metrics {
         registry.register("verify_batch_transactions", "Transactions whose signatures were checked together", batch);
         let verify = self.verify_seconds.clone();
         registry.register_with_unit("verify", "Checking one batch of signatures", Unit::Seconds, verify);
+        let execution = self.execution_seconds.clone();
+        registry.register_with_unit("execution", "Executing a block", Unit::Seconds, execution);
+        let fetched = self.transactions_fetched.clone();
+        registry.register("transactions_fetched", "Transactions of proposals that were asked of others", fetched);
+        let reported = self.double_signs_reported.clone();
+        registry.register("double_signs_reported", "Validators seen signing twice", reported);
         let commit = self.commit_seconds.clone();
         registry.register_with_unit("commit", "From a block's decision to its being on disk", Unit::Seconds, commit);
         registry.register("synced_writes", "Writes that waited for the disk", self.synced_writes.clone());

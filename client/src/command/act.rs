@@ -107,7 +107,7 @@ impl<'a> Actor<'a> {
 pub fn report(console: &Console, committed: Committed, facts: &[(&str, Value)]) -> Result<(), Fault> {
     if let Outcome::Rejected(rule) = &committed.outcome {
         let sentence = console.say(Word::RejectedBy, &[&committed.height, rule]);
-        return Err(Fault { is_bad_input: false, sentence, rule: Some(rule.code().into()) });
+        return Err(Fault { rule: Some(rule.code().into()), ..Fault::refused(sentence) });
     }
     let mut lines = vec![console.say(Word::CommittedIn, &[&committed.height])];
     lines.extend(fact_lines(console, &committed.id, facts));

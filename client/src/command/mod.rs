@@ -17,7 +17,7 @@ use crate::output::Console;
 
 /// Make keys, found a ledger, read it through a node, and act on it.
 #[derive(Debug, Parser)]
-#[command(name = "inro", version, about, after_help = "Example:\n  inro status --node http://127.0.0.1:8500")]
+#[command(name = "inro", version, after_help = "Example:\n  inro status --node http://127.0.0.1:8500")]
 pub struct Cli {
     #[command(flatten)]
     pub common: Common,

@@ -25,7 +25,7 @@ pub enum PractitionerCommand {
     },
     /// Register a practitioner. Signed by the authority.
     #[command(after_help = "Example:\n  inro practitioner register --role physician --new-key keys/practitioner-2.pem \\\n    \
-        --licence-file keys/practitioner-2.licence.json --key keys/authority.pem")]
+        --licence-file keys/practitioner-2.licence.json --licence-number 123456 --key keys/authority.pem")]
     Register {
         /// The role.
         #[arg(long, value_parser = word::<Role>)]
@@ -79,29 +79,32 @@ pub enum PractitionerCommand {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
 pub struct LicenceArguments {
-    /// A file (mode 0600) with the licence's number and salt. If there is none, it is made, for a number that is not stated.
-    #[arg(long, value_name = "FILE")]
+    /// A file (mode 0600) with the licence's number and salt; it is made if there is none.
+    #[arg(long, value_name = "FILE", required_unless_present = "licence_hash")]
     licence_file: Option<PathBuf>,
+    /// The licence's number, for a file that is to be made; without it, the hash stands for a number that is not stated.
+    #[arg(long, value_name = "NUMBER", requires = "licence_file")]
+    licence_number: Option<String>,
     /// The licence's salted hash, when number and salt are elsewhere.
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_name = "HEX", conflicts_with = "licence_file")]
     licence_hash: Option<Hash>,
 }
 
 impl LicenceArguments {
     fn hash(&self) -> Result<Hash, Fault> {
         match (&self.licence_file, self.licence_hash) {
-            (Some(path), _) if path.exists() => Licence::read(path)
-                .map(|licence| licence.hash())
-                .map_err(|error| Fault::bad_input(format!("{}: {error}", path.display()))),
-            (Some(path), _) => {
-                let licence = Licence::new("");
+            (None, Some(hash)) => Ok(hash),
+            (None, None) => Err(Fault::bad_input("name the licence with --licence-file or --licence-hash")),
+            (Some(path), _) if !path.exists() => {
+                let licence = Licence::new(self.licence_number.clone().unwrap_or_default());
                 licence.write(path)?;
                 Ok(licence.hash())
             }
-            (None, Some(hash)) => Ok(hash),
-            (None, None) => Err(Fault::bad_input("name the licence with --licence-file or --licence-hash")),
+            (Some(path), _) if self.licence_number.is_some() => Err(inro_genesis::files::FileFault::Exists(path.clone()).into()),
+            (Some(path), _) => Licence::read(path)
+                .map(|licence| licence.hash())
+                .map_err(|error| Fault::bad_input(format!("{}: {error}", path.display()))),
         }
     }
 }

@@ -30,6 +30,10 @@ impl TransactionSource for Store {
     fn transactions(&self, ids: &[TransactionId]) -> Vec<Option<Bytes>> {
         ids.iter().map(|id| self.0.get(id).cloned()).collect()
     }
+
+    fn standing(&self) -> Bytes {
+        Bytes::from_static(b"how far")
+    }
 }
 
 /// A transaction that every node can be asked for.

@@ -5,6 +5,8 @@
 //! carries block bodies in proposal parts ([`parts`]), and answers the engine's messages by asking an [`Application`]
 //! ([`run`]). It knows nothing of what a block means.
 
+#[cfg(feature = "byzantine")]
+mod adversary;
 mod codec;
 mod context;
 pub mod guard;
@@ -26,8 +28,18 @@ use inro_contracts::time::Height;
 use inro_contracts::validator::ValidatorSet;
 use inro_contracts::vote::DoubleSign;
 
+#[cfg(feature = "byzantine")]
+pub use malachite_byzantine::{ByzantineConfig, Trigger};
+
 pub use log::{RecallFault, recall};
 pub use run::{Engine, EngineFault, start};
+
+/// The engine's own figures, as Prometheus text.
+pub fn metrics_text() -> String {
+    let mut text = String::new();
+    malachite::app::metrics::export(&mut text);
+    text
+}
 
 /// What the engine asks of the ledger. A returned [`Fault`] stops the node: it must not guess.
 #[async_trait]

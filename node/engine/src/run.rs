@@ -28,7 +28,7 @@ use malachite_core_types::{
     CommitCertificate, ExtendedCommitCertificate, ExtendedCommitSignature, LinearTimeouts, Round, Validity,
 };
 use malachite_signing::Signer;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
 
@@ -99,7 +99,7 @@ pub async fn start(config: EngineConfig, application: Arc<dyn Application>, guar
         stream: Arc::new(AtomicU64::new(first_stream_number())),
         tip: Height(first.height.0.saturating_sub(1)),
         timeouts: linear(&config.timeouts),
-        wake: Arc::new(Notify::new()),
+        seen: watch::Sender::new(Height(0)),
     };
     let task = tokio::spawn(async move {
         let outcome = driver.run(channels, refusals, stopped).await;
@@ -228,7 +228,16 @@ async fn build(config: &EngineConfig, first: &Next, guard: Option<Guard>) -> Res
     let builder = EngineBuilder::new(Context, settings).with_default_wal(wal);
     #[cfg(feature = "byzantine")]
     if let (Some(adversary), Some(secret)) = (&config.adversary, &config.validator_secret) {
-        return crate::adversary::build(builder, config, adversary, secret, identity, consensus, refusals).await.map_err(start);
+        let lying = crate::adversary::network(identity, config.chain, secret, adversary.clone());
+        let builder = builder.with_byzantine_network(lying).await.map_err(start)?;
+        let (channels, handle) = builder
+            .with_default_sync(SyncContext::new(Wire))
+            .with_default_consensus(consensus)
+            .with_default_request(RequestContext::new(256))
+            .build()
+            .await
+            .map_err(start)?;
+        return Ok((channels, handle, refusals));
     }
     let (channels, handle) = builder
         .with_default_network(NetworkContext::new(identity, Wire))
@@ -275,8 +284,8 @@ struct Driver {
     /// The last committed height.
     tip: Height,
     timeouts: LinearTimeouts,
-    /// Told when something for the next height was seen, so that a held height starts.
-    wake: Arc<Notify>,
+    /// The latest height of which a proposal was seen: a held height starts when its proposal is.
+    seen: watch::Sender<Height>,
 }
 
 impl Driver {
@@ -396,7 +405,7 @@ impl Driver {
     async fn receive(&mut self, assembled: Assembled) -> Result<Option<ProposedValue<Context>>, Fault> {
         let next = Height(self.tip.0 + 1);
         if assembled.height == next {
-            self.wake.notify_one();
+            self.seen.send_replace(assembled.height);
             return self.judge(assembled).await;
         }
         if assembled.height > next && assembled.height.0 <= next.0 + EARLY_HEIGHTS {
@@ -442,11 +451,12 @@ impl Driver {
             send(reply, start);
             return Ok(());
         }
-        let (application, wake) = (self.application.clone(), self.wake.clone());
+        let (application, mut seen) = (self.application.clone(), self.seen.subscribe());
+        let height = Height(chain_next.height.0);
         tokio::spawn(async move {
             tokio::select! {
                 () = application.work() => {}
-                () = wake.notified() => {}
+                _ = seen.wait_for(|seen| *seen >= height) => {}
                 () = tokio::time::sleep(chain_next.heartbeat) => {}
             }
             send(reply, start);

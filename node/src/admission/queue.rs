@@ -17,7 +17,7 @@ pub(super) const QUEUE_MAX: usize = 16_384;
 /// Peers may fill this part of a lane's share, in percent: what they send they keep, a local client has nobody else.
 const PEER_SHARE_PERCENT: usize = 75;
 /// Most transactions that are verified together. More would save little and make the first one wait.
-const BATCH_MAX: usize = 512;
+const BATCH_MAX: usize = 1_024;
 /// Under load, wait until this many have arrived…
 const BATCH_ENOUGH: usize = 256;
 /// …or until this much time has passed.

@@ -5,6 +5,7 @@
 
 mod block;
 mod peers;
+mod standing;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -36,6 +37,7 @@ use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
 pub use block::{body_bytes_max, transaction_part};
 pub use peers::{Directory, KnownPeer};
+pub use standing::{Standing, Worth};
 
 /// How long missing transactions of a proposal may take to arrive before this node gives up voting for it.
 const FETCH_MS_MAX: u64 = 400;

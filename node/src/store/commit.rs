@@ -71,7 +71,9 @@ impl<'a> Batch<'a> {
         mut rows: Vec<(K, V)>,
     ) -> Result<(), StoreError> {
         rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        rows.iter().try_for_each(|(key, value)| self.put(family, key.as_ref(), value.as_ref()))
+        let family = self.inner.family(family)?;
+        rows.iter().for_each(|(key, value)| self.batch.put_cf(family, key, value));
+        Ok(())
     }
 
     fn remove(&mut self, family: &'static str, key: &[u8]) -> Result<(), StoreError> {
@@ -126,10 +128,11 @@ impl<'a> Batch<'a> {
     }
 
     fn state(&mut self, writes: &BTreeMap<StateKey, Option<Vec<u8>>>) -> Result<(), StoreError> {
+        let family = self.inner.family(keys::STATE)?;
         for (key, object) in writes {
             match object {
-                Some(object) => self.put(keys::STATE, &key.to_bytes(), object)?,
-                None => self.remove(keys::STATE, &key.to_bytes())?,
+                Some(object) => self.batch.put_cf(family, key.to_bytes(), object),
+                None => self.batch.delete_cf(family, key.to_bytes()),
             }
         }
         Ok(())

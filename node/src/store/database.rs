@@ -68,6 +68,11 @@ fn family_options(name: &str, cache: &Cache) -> Options {
     let mut options = Options::default();
     options.set_block_based_table_factory(&table);
     options.set_level_compaction_dynamic_level_bytes(true);
+    if is_asked_for_absent_keys(name) {
+        // The same for what is not flushed yet.
+        options.set_memtable_prefix_bloom_ratio(0.05);
+        options.set_memtable_whole_key_filtering(true);
+    }
     options.set_write_buffer_size(if is_large(name) { 16 * MIB } else { 2 * MIB });
     options.set_target_file_size_base(32 * MIB as u64);
     options.set_max_bytes_for_level_base(128 * MIB as u64);

@@ -220,25 +220,10 @@ impl Store {
         let recent: Vec<RecentId> =
             transactions.iter().map(|signed| RecentId::new(&signed.id(), signed.transaction().void_after)).collect();
         let tip = Tip { height, block: built.id, time: built.header.time };
-        let t0 = std::time::Instant::now();
         let mut batch = Batch::new(inner);
         batch.block(built, transactions, certificate, &recent, tip)?;
-        let b = batch.finish();
-        let (n, by) = (b.len(), b.size_in_bytes());
-        let t1 = std::time::Instant::now();
-        inner.write(b, true)?;
-        let t2 = std::time::Instant::now();
+        inner.write(batch.finish(), true)?;
         inner.advance(chain, tip, &built.state, &built.tree, &recent);
-        eprintln!(
-            "DBG rows {n} bytes {by} batch {:?} write {:?} advance {:?}; nodes {} bytes {} state {} bytes {}",
-            t1 - t0,
-            t2 - t1,
-            t2.elapsed(),
-            built.tree.nodes.len(),
-            built.tree.nodes.iter().map(|n| n.0.len() + n.1.len()).sum::<usize>(),
-            built.state.len(),
-            built.state.values().flatten().map(|n| n.len()).sum::<usize>()
-        );
         Ok(Committed::Written)
     }
 
@@ -350,6 +335,11 @@ impl Store {
         &self.0.path
     }
 
+    /// Free bytes on the folder's disk.
+    pub fn free_bytes(&self) -> Result<u64, StoreError> {
+        self.0.free_bytes()
+    }
+
     /// The disk space that the database's files take, in bytes.
     pub fn bytes_on_disk(&self) -> Result<u64, StoreError> {
         self.0.alive()?;
@@ -397,11 +387,16 @@ impl Inner {
         self.ledger().ok_or(StoreError::NotFounded)
     }
 
-    /// Refuses while less than the reserve is free. One system call.
-    fn require_space(&self) -> Result<(), StoreError> {
+    /// Free bytes on the folder's disk. One system call.
+    fn free_bytes(&self) -> Result<u64, StoreError> {
         let space = rustix::fs::statvfs(&self.path)
             .map_err(|error| StoreError::Failed { act: "ask how much space is free", cause: error.to_string() })?;
-        let (free_mib, reserve_mib) = (space.f_bavail.saturating_mul(space.f_frsize) >> 20, self.options.reserve_mib);
+        Ok(space.f_bavail.saturating_mul(space.f_frsize))
+    }
+
+    /// Refuses while less than the reserve is free.
+    fn require_space(&self) -> Result<(), StoreError> {
+        let (free_mib, reserve_mib) = (self.free_bytes()? >> 20, self.options.reserve_mib);
         if free_mib < reserve_mib {
             return Err(StoreError::DiskNearlyFull { path: self.path.clone(), free_mib, reserve_mib });
         }
@@ -563,4 +558,49 @@ fn write_format(path: &Path) -> Result<(), StoreError> {
         std::fs::File::open(path)?.sync_all()
     };
     write().map_err(|error| StoreError::of_system(path, "write its folder", &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use inro_contracts::fixture::Consortium;
+
+    /// A log file is lost after some families were written to files of their own and others were not. Without the marks the
+    /// store would open with a state that belongs to no block.
+    #[test]
+    fn families_that_stand_at_different_heights_are_reported_as_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let consortium = Consortium::new(4);
+        let store = Store::open(folder.path(), &StoreOptions::default()).unwrap();
+        store.found(&consortium.founding(), b"").unwrap();
+        for family in [keys::META, keys::STATE] {
+            store.0.db.flush_cf(store.0.family(family).unwrap()).unwrap();
+        }
+        drop(store);
+        for file in std::fs::read_dir(folder.path().join(DATABASE)).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "log") {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+        let error = Store::open(folder.path(), &StoreOptions::default()).unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    }
+
+    #[test]
+    fn after_a_failed_write_every_call_says_why_it_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let consortium = Consortium::new(4);
+        let store = Store::open(folder.path(), &StoreOptions::default()).unwrap();
+        store.found(&consortium.founding(), b"").unwrap();
+        let snapshot = store.snapshot().unwrap();
+        store.0.stopped.set("a failed write".into()).unwrap();
+        let stopped = StoreError::Stopped { cause: "a failed write".into() };
+        assert_eq!(store.tip().unwrap_err(), stopped);
+        assert_eq!(store.genesis().unwrap_err(), stopped);
+        assert_eq!(store.undecided(Height(1)).unwrap_err(), stopped);
+        assert_eq!(store.put_undecided(Height(1), 0, &BlockId([0; 32]), b"").unwrap_err(), stopped);
+        assert_eq!(store.snapshot().unwrap_err(), stopped);
+        assert_eq!(snapshot.header(Height(1)).unwrap_err(), stopped);
+    }
 }

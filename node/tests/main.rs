@@ -1,0 +1,3 @@
+//! All integration tests of the node, as one program.
+
+mod store;

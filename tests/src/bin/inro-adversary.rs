@@ -1,0 +1,70 @@
+//! A validator that lies on purpose: the node with a byzantine engine, for the tests of the others.
+//!
+//! `inro-adversary --config FILE [--seed N] LIE…` where each lie is one of `--equivocate-votes`, `--equivocate-proposals`,
+//! `--drop-votes`, `--drop-proposals`, `--ignore-locks`, followed by `always` or a probability.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use inro_engine::{ByzantineConfig, Trigger};
+use inro_node::config::Config;
+use inro_node::daemon::{self, Adversary};
+use tokio::sync::watch;
+
+fn main() -> ExitCode {
+    let (path, lies) = match read(std::env::args().skip(1)) {
+        Ok(read) => read,
+        Err(error) => return complain(&error, 2),
+    };
+    let config = match Config::load(&path) {
+        Ok(config) => config,
+        Err(error) => return complain(&error, 2),
+    };
+    let _log = match inro_node::logging::start(&config.log) {
+        Ok(log) => log,
+        Err(error) => return complain(&error, 1),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&error, 1),
+    };
+    // Nobody asks it to stop; tests end it.
+    let (_stop, stopped) = watch::channel(false);
+    match runtime.block_on(daemon::run(config, Adversary { engine: Some(lies) }, stopped)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => complain(&fault, 1),
+    }
+}
+
+fn read(mut arguments: impl Iterator<Item = String>) -> Result<(PathBuf, ByzantineConfig), String> {
+    let mut path = None;
+    let mut lies = ByzantineConfig { seed: Some(1), ..ByzantineConfig::default() };
+    while let Some(option) = arguments.next() {
+        let value = arguments.next().ok_or(format!("{option} needs a value"))?;
+        match option.as_str() {
+            "--config" => path = Some(PathBuf::from(value)),
+            "--seed" => lies.seed = Some(value.parse().map_err(|_| format!("--seed is a number; found {value:?}"))?),
+            "--equivocate-votes" => lies.equivocate_votes = trigger(&value)?,
+            "--equivocate-proposals" => lies.equivocate_proposals = trigger(&value)?,
+            "--drop-votes" => lies.drop_votes = trigger(&value)?,
+            "--drop-proposals" => lies.drop_proposals = trigger(&value)?,
+            "--ignore-locks" => lies.ignore_locks = trigger(&value)?,
+            _ => return Err(format!("there is no option {option}")),
+        }
+    }
+    lies.validate().map_err(|error| error.to_string())?;
+    Ok((path.ok_or("name the configuration with --config FILE")?, lies))
+}
+
+fn trigger(text: &str) -> Result<Trigger, String> {
+    match text.parse() {
+        _ if text == "always" => Ok(Trigger::Always),
+        Ok(probability) => Ok(Trigger::Random { probability }),
+        Err(_) => Err(format!("a lie happens `always` or with a probability; found {text:?}")),
+    }
+}
+
+fn complain(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
+    eprintln!("inro-adversary: {error}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,12 @@
+//! Whole-system tests: real nodes, real sockets, real faults. Each test's name is the sentence that it shows; each ends with the
+//! invariants of `inro_tests::invariants`.
+
+mod agreement;
+mod architecture;
+mod byzantine;
+mod copies;
+mod crashes;
+mod membership;
+mod memory_of_signatures;
+mod operator;
+mod overload;
