@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use inro_contracts::bytes::{Canonical, encode};
-use inro_contracts::id::TransactionId;
+use inro_contracts::id::{ChainId, TransactionId};
 use inro_contracts::key::SecretKey;
 use inro_contracts::time::Height;
 use inro_contracts::transaction::SignedTransaction;
@@ -18,6 +18,7 @@ use inro_genesis::ceremony::{self, CeremonyFault};
 use inro_genesis::keyfile::{self, KeyFault, PassphraseSource};
 use inro_network::{Network, NetworkConfig, NetworkError, NetworkEvent, NetworkHandle, TransactionSource};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::admission::{Admission, wall_clock};
@@ -100,7 +101,30 @@ pub async fn run(config: Config, adversary: Adversary, stop: watch::Receiver<boo
     let keys = open_keys(&config)?;
     require_free_port("the consensus engine", &config.consensus.listen)?;
     let store = open_store(&config, &founding, &document.to_bytes())?;
+    let outcome = run_over(&config, founding.chain, keys, store.clone(), adversary, stop).await;
+    close(store).await;
+    outcome
+}
 
+/// Waits until nobody else holds the store, so that the database is closed before the process ends.
+async fn close(store: Store) {
+    for _ in 0..100 {
+        if store.is_held_alone() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    warn!("a part of the node still uses the store; it is safe on disk, but was not closed");
+}
+
+async fn run_over(
+    config: &Config,
+    chain: ChainId,
+    keys: Keys,
+    store: Store,
+    adversary: Adversary,
+    stop: watch::Receiver<bool>,
+) -> Result<(), DaemonFault> {
     let metrics = Arc::new(Metrics::new());
     let limits = Limits {
         room: Room { transactions: config.mempool.transactions_max, bytes: config.mempool.bytes_max },
@@ -109,7 +133,7 @@ pub async fn run(config: Config, adversary: Adversary, stop: watch::Receiver<boo
     let pool = Arc::new(Pool::new(limits));
     let source = Arc::new(Source { pool: Arc::clone(&pool), store: store.clone() });
     let listen = multiaddress(&config.exchange.listen);
-    let (network, events) = Network::start(NetworkConfig::new(keys.peer.clone(), listen), founding.chain, source).await?;
+    let (network, events) = Network::start(NetworkConfig::new(keys.peer.clone(), listen), chain, source).await?;
     let identity = Identity { peer: keys.peer.clone(), validator: keys.validator.as_ref().map(SecretKey::public) };
     let ledger = Arc::new(Ledger::new(store.clone(), Arc::clone(&pool), network.clone(), identity, Arc::clone(&metrics))?);
     ledger.connect_members();
@@ -118,23 +142,17 @@ pub async fn run(config: Config, adversary: Adversary, stop: watch::Receiver<boo
     let admission = Admission::start(ledger.clone(), Arc::clone(&pool), Arc::new(wall_clock), Arc::clone(&metrics), announce)
         .map_err(|why| DaemonFault::System { what: "the thread that checks signatures", why })?;
     let (report, reports) = mpsc::unbounded_channel();
-    let tasks = [
-        tokio::spawn(announce_to_members(network.clone(), announcements)),
-        tokio::spawn(take_from_members(admission.clone(), events)),
-        tokio::spawn(submit_reports(admission.clone(), reports)),
-        tokio::spawn(keep_house(
-            Arc::clone(&ledger),
-            Arc::clone(&pool),
-            network.clone(),
-            admission.clone(),
-            Arc::clone(&metrics),
-        )),
-    ];
+    // Dropped on every way out, which ends them.
+    let mut tasks = JoinSet::new();
+    tasks.spawn(announce_to_members(network.clone(), announcements));
+    tasks.spawn(take_from_members(admission.clone(), events));
+    tasks.spawn(submit_reports(admission.clone(), reports));
+    tasks.spawn(keep_house(ledger.clone(), pool.clone(), network.clone(), admission.clone(), metrics.clone()));
     let api = crate::api::start(
-        &config,
+        config,
         Arc::clone(&ledger),
         Arc::clone(&pool),
-        admission,
+        admission.clone(),
         network.clone(),
         metrics.clone(),
         keys.public(),
@@ -142,14 +160,12 @@ pub async fn run(config: Config, adversary: Adversary, stop: watch::Receiver<boo
     .await?;
     info!(height = %ledger.view().tip.height, "the node runs");
 
-    let consensus = Consensus { config: &config, keys: &keys, ledger: &ledger, network: &network, metrics: &metrics, adversary };
-    let outcome = consensus.keep_running(ForConsensus::new(Arc::clone(&ledger), report), stop).await;
+    let consensus = Consensus { config, keys: &keys, ledger: &ledger, network: &network, metrics: &metrics, adversary };
+    let outcome = consensus.keep_running(ForConsensus::new(Arc::clone(&ledger), admission, report), stop).await;
 
     api.stop().await;
     network.shutdown().await;
-    for task in tasks {
-        task.abort();
-    }
+    tasks.shutdown().await;
     info!(height = %ledger.view().tip.height, "the node has stopped");
     outcome
 }
@@ -287,6 +303,7 @@ async fn submit_reports(admission: Admission, mut reports: mpsc::UnboundedReceiv
 /// What has to be done about once a second.
 async fn keep_house(ledger: Arc<Ledger>, pool: Arc<Pool>, network: NetworkHandle, admission: Admission, metrics: Arc<Metrics>) {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    let mut counted = network.counters();
     loop {
         ticks.tick().await;
         admission.announce_again();
@@ -298,6 +315,10 @@ async fn keep_house(ledger: Arc<Ledger>, pool: Arc<Pool>, network: NetworkHandle
         });
         metrics.mempool_expired.inc_by(expired as u64);
         metrics.peers_connected.set(network.connected().len() as i64);
+        let counters = network.counters();
+        metrics.count_connections_refused("not-a-member", counters.connections_refused - counted.connections_refused);
+        metrics.count_connections_refused("too-many", counters.connections_over_limit - counted.connections_over_limit);
+        counted = counters;
         if let Ok(free) = ledger.store().free_bytes() {
             metrics.disk_free_bytes.set(i64::try_from(free).unwrap_or(i64::MAX));
         }

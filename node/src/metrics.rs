@@ -152,9 +152,9 @@ impl Metrics {
         self.admission_refused.get_or_create(&CauseLabel { cause }).inc();
     }
 
-    /// Counts a connection that was turned away.
-    pub fn count_connection_refused(&self, cause: &'static str) {
-        self.connections_refused.get_or_create(&CauseLabel { cause }).inc();
+    /// Counts connections that were turned away.
+    pub fn count_connections_refused(&self, cause: &'static str, count: u64) {
+        self.connections_refused.get_or_create(&CauseLabel { cause }).inc_by(count);
     }
 
     /// Counts an answered request. `route` is the route's template, never a path.

@@ -311,6 +311,19 @@ impl Cluster {
         highest
     }
 
+    /// Waits until nothing waits for a block at a node.
+    pub async fn wait_idle(&self, node: usize) {
+        let start = Instant::now();
+        loop {
+            let waiting = self.status(node).await.mempool.transactions;
+            if waiting == 0 {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "{waiting} transactions wait at node {node} for ever");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     /// Waits until a node's validator signs certificates again: one of the next blocks carries its signature.
     pub async fn wait_voting(&self, node: usize, within: Duration) {
         let key = self.consortium.members[node].validator.as_ref().expect("the node has a validator").public();

@@ -24,8 +24,11 @@ pub struct Verdict<'a> {
 }
 
 impl<'a> Verdict<'a> {
-    /// Waits until these nodes stand at one height, and reads all their blocks.
+    /// Waits until nothing waits for a block and these nodes stand at one height, and reads all their blocks.
     pub async fn of(cluster: &'a Cluster, nodes: &[usize]) -> Self {
+        for node in nodes {
+            cluster.wait_idle(*node).await;
+        }
         let height = cluster.wait_level(nodes).await as usize;
         let mut chains = BTreeMap::new();
         for node in nodes {

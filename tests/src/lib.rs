@@ -1,6 +1,7 @@
 //! The whole-system tests' tools: a cluster of real nodes, people who act on it, load, and the invariants that hold after
 //! whatever was done to it. Nothing here is part of a program that a facility runs.
 
+pub mod bench;
 pub mod cluster;
 pub mod consortium;
 pub mod invariants;

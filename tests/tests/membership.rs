@@ -78,7 +78,7 @@ async fn a_validator_key_is_rotated_under_load_and_the_new_one_votes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_organisation_suspended_in_a_block_is_cut_off_at_that_block() {
-    let mut cluster = Cluster::start(inro_tests::cluster::Shape {
+    let cluster = Cluster::start(inro_tests::cluster::Shape {
         validators: 5,
         parameters: inro_contracts::parameters::Parameters {
             heartbeat_ms: 2_000,

@@ -115,7 +115,18 @@ fn first_stream_number() -> u64 {
 }
 
 async fn shut_down(handle: EngineHandle) {
-    handle.actor.get_cell().stop_children(Some("the node stops".into()));
+    // The network has to have closed its connections before another engine of this identity opens new ones: a peer that still
+    // holds an old one does not say again what it subscribes to, and would never be sent a vote. So the parts are unlinked, or
+    // their supervisor would kill the others as soon as the first has stopped, and each is waited for.
+    let supervisor = handle.actor.get_cell();
+    let parts = supervisor.get_children();
+    parts.iter().for_each(|part| part.unlink(supervisor.clone()));
+    parts.iter().for_each(|part| part.stop(Some("the node stops".into())));
+    for part in parts {
+        if part.wait(Some(Duration::from_secs(5))).await.is_err() {
+            warn!("a part of the consensus engine did not stop within 5 s");
+        }
+    }
     handle.actor.stop(Some("the node stops".into()));
     if tokio::time::timeout(Duration::from_secs(5), handle.handle).await.is_err() {
         warn!("the consensus engine did not stop within 5 s");

@@ -5,6 +5,7 @@
 
 mod block;
 mod peers;
+mod resolve;
 mod standing;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use inro_contracts::bytes::Canonical;
 use inro_contracts::certificate::Certificate;
 use inro_contracts::entry::Outcome;
 use inro_contracts::id::{BlockId, ChainId, TransactionId};
-use inro_contracts::key::{PublicKey, SecretKey, hold_each};
+use inro_contracts::key::{PublicKey, SecretKey, all_hold};
 use inro_contracts::machine::{self, BlockFault, Built};
 use inro_contracts::parameters::Parameters;
 use inro_contracts::state::{StateFault, StateKey, StateReader, load};
@@ -31,16 +32,15 @@ use inro_network::NetworkHandle;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
-use crate::admission::{LedgerView, wall_clock};
+use crate::admission::{Admission, LedgerView, wall_clock};
 use crate::mempool::{Pool, Room};
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
 pub use block::{body_bytes_max, transaction_part};
 pub use peers::{Directory, KnownPeer};
+use resolve::{Unresolved, resolve};
 pub use standing::{Standing, Worth};
 
-/// How long missing transactions of a proposal may take to arrive before this node gives up voting for it.
-const FETCH_MS_MAX: u64 = 400;
 /// A proposal that leaves out a guard transaction which waited longer than this, though it had room, is refused (rule L-10).
 const SKIPPED_MS_MAX: u64 = 15_000;
 /// Blocks of one height that are kept while it is undecided.
@@ -227,81 +227,6 @@ impl Ledger {
         })
     }
 
-    /// Turns a proposal's body into verified transactions: from the pool, from the body, or from the proposer's machines.
-    async fn resolve(self: &Arc<Self>, body: &[u8], proposer: &PublicKey) -> Result<Vec<VerifiedTransaction>, Unresolved> {
-        let items = block::items_of(body).map_err(|error| Unresolved::Bad(error.to_string()))?;
-        let mut places: Vec<Option<VerifiedTransaction>> = Vec::with_capacity(items.len());
-        let mut missing: Vec<(usize, TransactionId)> = Vec::new();
-        let mut unverified: Vec<(usize, ParsedTransaction)> = Vec::new();
-        self.pool.with(|pool| -> Result<(), Unresolved> {
-            for (place, item) in items.into_iter().enumerate() {
-                let (id, parsed) = match item {
-                    block::Item::Known(id) => (id, None),
-                    block::Item::Full(bytes) => {
-                        let parsed = ParsedTransaction::parse(bytes).map_err(|error| Unresolved::Bad(error.to_string()))?;
-                        (parsed.id(), Some(parsed))
-                    }
-                };
-                let waiting = pool.get(&id).map(|waiting| (*waiting).clone());
-                match (&waiting, parsed) {
-                    (None, None) => missing.push((place, id)),
-                    (None, Some(parsed)) => unverified.push((place, parsed)),
-                    (Some(_), _) => {}
-                }
-                places.push(waiting);
-            }
-            Ok(())
-        })?;
-        if !missing.is_empty() {
-            self.metrics.transactions_fetched.inc_by(missing.len() as u64);
-            unverified.extend(self.fetch(missing, proposer).await?);
-        }
-        if !unverified.is_empty() {
-            for (place, transaction) in verify(unverified).await? {
-                places[place] = Some(transaction);
-            }
-        }
-        places.into_iter().collect::<Option<Vec<_>>>().ok_or(Unresolved::Unavailable)
-    }
-
-    /// Asks the proposer's machines, then others, for transactions that this node does not have.
-    async fn fetch(
-        &self,
-        missing: Vec<(usize, TransactionId)>,
-        proposer: &PublicKey,
-    ) -> Result<Vec<(usize, ParsedTransaction)>, Unresolved> {
-        let deadline = Instant::now() + Duration::from_millis(FETCH_MS_MAX);
-        let connected = self.network.connected();
-        let view = self.view();
-        let mut sources = view.directory.machines_of_validator(proposer);
-        sources.retain(|source| connected.contains(source));
-        sources.extend(connected.iter().copied().filter(|source| !sources.contains(source)).collect::<Vec<_>>());
-        let mut found = Vec::with_capacity(missing.len());
-        let mut missing = missing;
-        for source in sources {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if missing.is_empty() || left.is_zero() {
-                break;
-            }
-            let mut still_missing = Vec::new();
-            for part in missing.chunks(inro_network::FETCH_IDS_MAX) {
-                let ids: Vec<TransactionId> = part.iter().map(|(_, id)| *id).collect();
-                let left = deadline.saturating_duration_since(Instant::now());
-                let answers = self.network.fetch(&source, &ids, left).await.unwrap_or_default();
-                for (position, (place, id)) in part.iter().enumerate() {
-                    let parsed =
-                        answers.get(position).and_then(Option::as_ref).map(|bytes| ParsedTransaction::parse(bytes.to_vec()));
-                    match parsed {
-                        Some(Ok(parsed)) if parsed.id() == *id => found.push((*place, parsed)),
-                        _ => still_missing.push((*place, *id)),
-                    }
-                }
-            }
-            missing = still_missing;
-        }
-        if missing.is_empty() { Ok(found) } else { Err(Unresolved::Unavailable) }
-    }
-
     /// Writes a decided block.
     fn commit_now(&self, certificate: &Certificate) -> Result<(), Fault> {
         let view = self.view();
@@ -433,27 +358,11 @@ impl Claimed {
     }
 }
 
-/// Why a proposal's transactions could not be had.
-enum Unresolved {
-    /// The body is not a body, or a signature in it is false.
-    Bad(String),
-    /// Nobody had them in time.
-    Unavailable,
-}
-
-/// Checks signatures in one batch, away from the event loop.
-async fn verify(parsed: Vec<(usize, ParsedTransaction)>) -> Result<Vec<(usize, VerifiedTransaction)>, Unresolved> {
-    let work = move || {
-        let claims: Vec<_> = parsed.iter().map(|(_, parsed)| parsed.claims()).collect();
-        let groups: Vec<&[_]> = claims.iter().map(Vec::as_slice).collect();
-        let all = hold_each(&groups, &mut rand::rngs::OsRng).into_iter().all(|holds| holds);
-        all.then(|| parsed.into_iter().map(|(place, parsed)| (place, parsed.with_claims_checked())).collect())
-    };
-    match tokio::task::spawn_blocking(work).await {
-        Ok(Some(verified)) => Ok(verified),
-        Ok(None) => Err(Unresolved::Bad("a signature in it does not verify".into())),
-        Err(_) => Err(Unresolved::Unavailable),
-    }
+/// Checks the signatures of a block's transactions in one batch; `None` if one is false.
+fn verify_all(parsed: Vec<ParsedTransaction>) -> Option<Vec<VerifiedTransaction>> {
+    let claims: Vec<_> = parsed.iter().flat_map(ParsedTransaction::claims).collect();
+    let all = claims.is_empty() || all_hold(&claims, rand::rngs::OsRng);
+    all.then(|| parsed.into_iter().map(ParsedTransaction::with_claims_checked).collect())
 }
 
 fn read_view(store: &Store) -> Result<View, Fault> {
@@ -504,13 +413,18 @@ impl LedgerView for Ledger {
 #[derive(Clone)]
 pub struct ForConsensus {
     ledger: Arc<Ledger>,
+    admission: Admission,
     evidence: tokio::sync::mpsc::UnboundedSender<SignedTransaction>,
 }
 
 impl ForConsensus {
     /// `evidence` takes this node's reports of validators that signed twice.
-    pub fn new(ledger: Arc<Ledger>, evidence: tokio::sync::mpsc::UnboundedSender<SignedTransaction>) -> Self {
-        Self { ledger, evidence }
+    pub fn new(
+        ledger: Arc<Ledger>,
+        admission: Admission,
+        evidence: tokio::sync::mpsc::UnboundedSender<SignedTransaction>,
+    ) -> Self {
+        Self { ledger, admission, evidence }
     }
 }
 
@@ -552,7 +466,7 @@ impl Application for ForConsensus {
             warn!(height = %header.height, reason, "a proposal is refused");
             return Ok(Verdict::Invalid);
         }
-        let transactions = match ledger.resolve(&body, &header.proposer).await {
+        let transactions = match resolve(ledger, &self.admission, &body, &header.proposer).await {
             Ok(transactions) => transactions,
             Err(Unresolved::Bad(reason)) => {
                 warn!(height = %header.height, reason, "a proposal is refused");
@@ -661,19 +575,17 @@ impl Application for ForConsensus {
         }
         let Ok((header, transactions)) = block::waiting_of(&bytes) else { return Ok(SyncVerdict::PeerFault) };
         let Ok(parsed) = block::parse_all(transactions) else { return Ok(SyncVerdict::PeerFault) };
-        let transactions = match verify(parsed.into_iter().enumerate().collect()).await {
-            Ok(verified) => verified.into_iter().map(|(_, transaction)| transaction).collect::<Vec<_>>(),
-            Err(Unresolved::Bad(_)) => return Ok(SyncVerdict::PeerFault),
-            Err(Unresolved::Unavailable) => return Ok(SyncVerdict::TryAgain),
-        };
         let ledger = Arc::clone(&self.ledger);
-        blocking(move || match ledger.execute(&Claimed::of(&header), &transactions) {
-            Ok(built) if built.header == header => {
-                ledger.keep(Candidate { built, transactions });
-                Ok(SyncVerdict::Valid(header))
+        blocking(move || {
+            let Some(transactions) = verify_all(parsed) else { return Ok(SyncVerdict::PeerFault) };
+            match ledger.execute(&Claimed::of(&header), &transactions) {
+                Ok(built) if built.header == header => {
+                    ledger.keep(Candidate { built, transactions });
+                    Ok(SyncVerdict::Valid(header))
+                }
+                Err(BlockFault::State(error)) => Err(Fault(error.to_string())),
+                _ => Ok(SyncVerdict::PeerFault),
             }
-            Err(BlockFault::State(error)) => Err(Fault(error.to_string())),
-            _ => Ok(SyncVerdict::PeerFault),
         })
         .await
     }

@@ -15,11 +15,11 @@ use inro_contracts::tree::TreeUpdate;
 use rocksdb::{ReadOptions, WriteBatch};
 
 use super::recent::RecentId;
-use super::{Inner, StoreError, keys};
+use super::{Floors, Inner, StoreError, keys};
 
-/// How many heights' worth of replaced tree nodes, and of lists of recent transactions, one block removes at most, so that no
-/// block is slow because an option was changed.
-const OLD_HEIGHTS_PER_BLOCK: usize = 16;
+/// How many lists of old heights one block works off at most: more than the one that it adds, so none is left behind, and few
+/// enough that no block is slow because an option was changed.
+const OLD_LISTS_PER_BLOCK: usize = 2;
 
 /// Refuses a block whose parts do not belong together.
 pub(super) fn require_whole(
@@ -101,6 +101,7 @@ impl<'a> Batch<'a> {
         certificate: &Certificate,
         recent: &[RecentId],
         tip: Tip,
+        floors: &mut Floors,
     ) -> Result<(), StoreError> {
         let height = tip.height;
         self.put(keys::HEADERS, &keys::height(height), &built.header.to_bytes())?;
@@ -120,8 +121,10 @@ impl<'a> Batch<'a> {
         }
         self.state(&built.state)?;
         self.tree(height, &built.tree)?;
+        self.drop_replaced(height, floors)?;
         self.history(&built.history)?;
-        self.recent(height, recent, tip.time)?;
+        self.recent(height, recent)?;
+        self.drop_void(height, tip.time, floors)?;
         self.drop_undecided(height)?;
         self.drop_taken_evidence(&built.state)?;
         self.tip(tip)
@@ -147,15 +150,18 @@ impl<'a> Batch<'a> {
         } else if !update.stale.is_empty() {
             self.put(keys::TREE_STALE, &keys::height(height), &encode(&update.stale))?;
         }
-        // What height h replaced is part of the tree of h-1, so it goes when h-1 is no longer kept.
-        let Some(last) = height.0.checked_sub(kept.max(1)) else { return Ok(()) };
-        let until = Some(keys::height(Height(last).next()).to_vec());
-        let rows = self.inner.range(keys::TREE_STALE, ReadOptions::default(), &[], until, OLD_HEIGHTS_PER_BLOCK)?;
-        for (row, stale) in rows {
+        Ok(())
+    }
+
+    /// Removes nodes whose time is over: what height h replaced is part of the tree of h-1, so it goes when h-1 is no longer kept.
+    fn drop_replaced(&mut self, height: Height, floors: &mut Floors) -> Result<(), StoreError> {
+        let end = Height(height.0.saturating_sub(self.inner.options.tree_versions_kept.max(1)).saturating_add(1));
+        for (listed, stale) in self.old_lists(keys::TREE_STALE, floors.tree_stale, end)? {
             let stale: Vec<Vec<u8>> =
                 borsh::from_slice(&stale).map_err(|_| StoreError::damaged("a list of replaced tree nodes does not parse"))?;
             stale.iter().try_for_each(|key| self.remove(keys::TREE, key))?;
-            self.remove(keys::TREE_STALE, &row)?;
+            self.remove(keys::TREE_STALE, &keys::height(listed))?;
+            floors.tree_stale = listed.next();
         }
         Ok(())
     }
@@ -164,25 +170,37 @@ impl<'a> Batch<'a> {
         hashes.iter().try_for_each(|(index, hash)| self.put(keys::HISTORY, &keys::history(*index), &hash.0))
     }
 
-    /// The block's ids, and away with the lists of blocks whose transactions are all void.
-    fn recent(&mut self, height: Height, ids: &[RecentId], now: Time) -> Result<(), StoreError> {
-        if !ids.is_empty() {
-            self.put(keys::RECENT, &keys::height(height), &RecentId::encode(ids))?;
-        }
-        let until = Some(keys::height(height).to_vec());
-        for (row, ids) in self.inner.range(keys::RECENT, ReadOptions::default(), &[], until, OLD_HEIGHTS_PER_BLOCK)? {
-            let ids = RecentId::decode(&ids).ok_or_else(|| StoreError::damaged("a list of recent transactions"))?;
+    fn recent(&mut self, height: Height, ids: &[RecentId]) -> Result<(), StoreError> {
+        if ids.is_empty() { Ok(()) } else { self.put(keys::RECENT, &keys::height(height), &RecentId::encode(ids)) }
+    }
+
+    /// Removes the lists of recent transactions that are all void.
+    fn drop_void(&mut self, height: Height, now: Time, floors: &mut Floors) -> Result<(), StoreError> {
+        for (listed, ids) in self.old_lists(keys::RECENT, floors.recent, height)? {
+            floors.recent = listed;
+            let ids =
+                RecentId::decode(&ids).ok_or_else(|| StoreError::damaged("a list of recent transactions does not parse"))?;
             if ids.iter().any(|id| id.void_after >= now) {
                 break;
             }
-            self.remove(keys::RECENT, &row)?;
+            self.remove(keys::RECENT, &keys::height(listed))?;
+            floors.recent = listed.next();
         }
         Ok(())
     }
 
+    /// A family's lists of heights from `floor` to before `end`; only some, if there are many.
+    fn old_lists(&self, family: &'static str, floor: Height, end: Height) -> Result<Vec<(Height, Vec<u8>)>, StoreError> {
+        let until = Some(keys::height(end).to_vec());
+        let rows = self.inner.range(family, ReadOptions::default(), &keys::height(floor), until, OLD_LISTS_PER_BLOCK)?;
+        rows.into_iter()
+            .map(|(key, list)| Ok((keys::height_of(&key).ok_or_else(|| StoreError::damaged("a list's key"))?, list)))
+            .collect()
+    }
+
+    /// Proposals for this height. Those for earlier heights went with them, and none is kept for a height that is committed.
     fn drop_undecided(&mut self, height: Height) -> Result<(), StoreError> {
-        let until = Some(keys::height(height.next()).to_vec());
-        for (row, _) in self.inner.range(keys::UNDECIDED, ReadOptions::default(), &[], until, usize::MAX)? {
+        for (row, _) in self.inner.find_prefix(keys::UNDECIDED, &keys::height(height), usize::MAX)? {
             self.remove(keys::UNDECIDED, &row)?;
         }
         Ok(())

@@ -81,9 +81,9 @@ fn family_options(name: &str, cache: &Cache) -> Options {
     options
 }
 
-/// Families that grow with every transaction.
+/// Families that grow with every transaction, and the one through which every proposal passes.
 fn is_large(name: &str) -> bool {
-    matches!(name, keys::ENTRIES | keys::STATE | keys::TREE | keys::TRANSACTIONS | keys::JOURNAL)
+    matches!(name, keys::ENTRIES | keys::STATE | keys::TREE | keys::TRANSACTIONS | keys::JOURNAL | keys::UNDECIDED)
 }
 
 /// Families that are read key after key, and never asked for a key that is not there.

@@ -91,11 +91,19 @@ struct Inner {
     /// The first failed write. Whoever finds it set stops.
     stopped: OnceLock<String>,
     /// Held by the one who writes.
-    writing: Mutex<()>,
+    writing: Mutex<Floors>,
     ledger: RwLock<Option<Ledger>>,
     hot: Mutex<Hot>,
     /// The entries' trees of the blocks that proofs were last asked for.
     entry_trees: Mutex<Vec<(Height, Arc<EntryTree>)>>,
+}
+
+/// Heights below which lists of old heights were removed: to search from there spares every block the walk over what the
+/// blocks before it removed.
+#[derive(Debug, Default)]
+struct Floors {
+    tree_stale: Height,
+    recent: Height,
 }
 
 /// The ledger in this folder.
@@ -128,7 +136,7 @@ impl Store {
             options: options.clone(),
             db,
             stopped: OnceLock::new(),
-            writing: Mutex::new(()),
+            writing: Mutex::new(Floors::default()),
             ledger: RwLock::new(None),
             hot: Mutex::new(Hot {
                 height: Height(0),
@@ -203,7 +211,7 @@ impl Store {
         certificate: &Certificate,
     ) -> Result<Committed, StoreError> {
         let inner = &*self.0;
-        let _writing = inner.write_lock()?;
+        let mut floors = inner.write_lock()?;
         let Ledger { chain, tip } = inner.require_ledger()?;
         commit::require_whole(built, transactions, certificate, &chain)?;
         let height = built.header.height;
@@ -221,7 +229,7 @@ impl Store {
             transactions.iter().map(|signed| RecentId::new(&signed.id(), signed.transaction().void_after)).collect();
         let tip = Tip { height, block: built.id, time: built.header.time };
         let mut batch = Batch::new(inner);
-        batch.block(built, transactions, certificate, &recent, tip)?;
+        batch.block(built, transactions, certificate, &recent, tip, &mut floors)?;
         inner.write(batch.finish(), true)?;
         inner.advance(chain, tip, &built.state, &built.tree, &recent);
         Ok(Committed::Written)
@@ -335,6 +343,11 @@ impl Store {
         &self.0.path
     }
 
+    /// Is this the only handle left? When it is dropped, the database is closed.
+    pub fn is_held_alone(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     /// Free bytes on the folder's disk.
     pub fn free_bytes(&self) -> Result<u64, StoreError> {
         self.0.free_bytes()
@@ -372,7 +385,7 @@ impl Inner {
         }
     }
 
-    fn write_lock(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
+    fn write_lock(&self) -> Result<MutexGuard<'_, Floors>, StoreError> {
         let guard = lock(&self.writing);
         self.alive()?;
         Ok(guard)

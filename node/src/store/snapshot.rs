@@ -268,10 +268,10 @@ impl<'a> Snapshot<'a> {
     fn object(&self, key: &StateKey) -> Result<Option<Vec<u8>>, StoreError> {
         let key = key.to_bytes();
         let mut hot = lock(&self.inner.hot);
-        if hot.height == self.tip.height {
-            if let Some(object) = hot.state.find(&key, 0) {
-                return Ok(Some(object));
-            }
+        if hot.height == self.tip.height
+            && let Some(object) = hot.state.find(&key, 0)
+        {
+            return Ok(Some(object));
         }
         drop(hot);
         let object = self.find(keys::STATE, &key)?;

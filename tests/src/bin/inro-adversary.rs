@@ -20,10 +20,9 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return complain(&error, 2),
     };
-    let _log = match inro_node::logging::start(&config.log) {
-        Ok(log) => log,
-        Err(error) => return complain(&error, 1),
-    };
+    if let Err(error) = inro_node::logging::start(&config.log) {
+        return complain(&error, 1);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error, 1),

@@ -1,0 +1,22 @@
+//! Measures a cluster of real nodes on this machine and prints one JSON object a line. `scripts/bench` builds and starts it.
+//!
+//! What is measured and how is said in `inro_tests::bench`. It refuses to name a figure that it did not measure in this run.
+
+use std::process::ExitCode;
+
+use inro_tests::bench::{self, Options};
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> ExitCode {
+    match Options::parse(std::env::args().skip(1)) {
+        Ok(Some(options)) => bench::run(&options).await,
+        Ok(None) => {
+            println!("{}", bench::USAGE);
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("inro-bench: {why}\n{}", bench::USAGE);
+            ExitCode::from(2)
+        }
+    }
+}
