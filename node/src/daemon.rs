@@ -304,6 +304,7 @@ async fn submit_reports(admission: Admission, mut reports: mpsc::UnboundedReceiv
 async fn keep_house(ledger: Arc<Ledger>, pool: Arc<Pool>, network: NetworkHandle, admission: Admission, metrics: Arc<Metrics>) {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     let mut counted = network.counters();
+    let mut guard_writes_before = 0;
     loop {
         ticks.tick().await;
         admission.announce_again();
@@ -315,6 +316,9 @@ async fn keep_house(ledger: Arc<Ledger>, pool: Arc<Pool>, network: NetworkHandle
         });
         metrics.mempool_expired.inc_by(expired as u64);
         metrics.peers_connected.set(network.connected().len() as i64);
+        let guard_writes = inro_engine::guard::synced_writes();
+        metrics.synced_writes.inc_by(guard_writes - guard_writes_before);
+        guard_writes_before = guard_writes;
         let counters = network.counters();
         metrics.count_connections_refused("not-a-member", counters.connections_refused - counted.connections_refused);
         metrics.count_connections_refused("too-many", counters.connections_over_limit - counted.connections_over_limit);

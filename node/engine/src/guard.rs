@@ -13,12 +13,21 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use inro_contracts::bytes::List;
 use inro_contracts::id::Hash;
 use inro_contracts::key::PublicKey;
 use inro_contracts::time::Height;
+
+/// How often any guard of this process waited for the disk.
+static SYNCED_WRITES: AtomicU64 = AtomicU64::new(0);
+
+/// How often the sign guard waited for the disk since the process began.
+pub fn synced_writes() -> u64 {
+    SYNCED_WRITES.load(Ordering::Relaxed)
+}
 
 const SLOT_BYTES: usize = 4096;
 const STEPS_KEPT: usize = 48;
@@ -220,6 +229,7 @@ impl Guard {
         bytes[8..8 + body.len()].copy_from_slice(&body);
         self.file.write_all_at(&bytes, (slot.sequence % 2) * SLOT_BYTES as u64)?;
         self.file.sync_data()?;
+        SYNCED_WRITES.fetch_add(1, Ordering::Relaxed);
         self.slot = slot;
         Ok(())
     }

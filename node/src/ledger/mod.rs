@@ -193,7 +193,9 @@ impl Ledger {
 
     fn put_undecided(&self, round: u32, built: &Built, transactions: &[VerifiedTransaction]) -> Result<(), Fault> {
         let bytes = block::waiting_bytes(&built.header, transactions);
-        self.store.put_undecided(built.header.height, round, &built.id, &bytes).map_err(fault)
+        self.store.put_undecided(built.header.height, round, &built.id, &bytes).map_err(fault)?;
+        self.metrics.synced_writes.inc();
+        Ok(())
     }
 
     /// What is wrong with a proposed header before its transactions are looked at; `None` if nothing is.
@@ -243,6 +245,7 @@ impl Ledger {
         let started = Instant::now();
         self.store.commit(&candidate.built, &candidate.transactions, certificate).map_err(fault)?;
         self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
+        self.metrics.synced_writes.inc();
         let ids: Vec<TransactionId> = candidate.transactions.iter().map(VerifiedTransaction::id).collect();
         self.pool.with(|pool| pool.remove_committed(&ids));
         self.note_committed(&candidate)?;

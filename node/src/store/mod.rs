@@ -600,6 +600,42 @@ mod tests {
         assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     }
 
+    /// Commits blocks of one transaction each, a minute apart, and returns how many rows some families then have.
+    fn rows_after(blocks: u64, tree_versions_kept: u64) -> [usize; 3] {
+        use inro_contracts::block::BlockContext;
+        use inro_contracts::fixture::FOUNDED;
+
+        let folder = tempfile::tempdir().unwrap();
+        let consortium = Consortium::new(4);
+        let store = Store::open(folder.path(), &StoreOptions { tree_versions_kept, ..StoreOptions::default() }).unwrap();
+        store.found(&consortium.founding(), b"").unwrap();
+        let member = &consortium.organisations[0];
+        for number in 1..=blocks {
+            let (height, time) = (Height(number), FOUNDED.plus_ms(number * 60_000));
+            let void_after = time.plus_ms(90_000);
+            let opening = consortium.verified(consortium.account_opening(0, number), &member.practitioner, void_after);
+            let context = BlockContext { chain: consortium.chain, height, time };
+            let (snapshot, tip) = (store.snapshot().unwrap(), store.tip().unwrap());
+            let proposer = member.validator.public();
+            let built = inro_contracts::machine::build(&snapshot, &tip, &context, proposer, &[opening.clone()]).unwrap();
+            store.commit(&built, &[opening], &consortium.certificate(&built.header, 0)).unwrap();
+        }
+        store.check().unwrap();
+        [keys::TREE, keys::TREE_STALE, keys::RECENT].map(|family| {
+            let rows = store.0.find_prefix(family, &[], usize::MAX).unwrap();
+            rows.iter().filter(|(key, _)| key != keys::MARK).count()
+        })
+    }
+
+    #[test]
+    fn what_is_no_longer_needed_is_removed() {
+        let [nodes, stale, recent] = rows_after(20, 0);
+        assert_eq!((stale, recent), (0, 2), "a transaction is void two blocks later");
+        let [nodes_kept, stale_kept, _] = rows_after(20, 3);
+        assert_eq!(stale_kept, 3);
+        assert!(nodes < nodes_kept && nodes_kept < rows_after(20, 1_000)[0]);
+    }
+
     #[test]
     fn after_a_failed_write_every_call_says_why_it_stopped() {
         let folder = tempfile::tempdir().unwrap();
