@@ -199,13 +199,19 @@ impl Ledger {
     }
 
     /// What is wrong with a proposed header before its transactions are looked at; `None` if nothing is.
-    fn header_fault(&self, header: &Header, now: Time) -> Option<String> {
+    ///
+    /// Rule L-6: never ahead of this node's clock by more than the drift. Behind it only in rounds after the first, where a block
+    /// that some validators are locked on comes again, however long all of them were away: refusing it for its age would halt
+    /// the ledger. Its time still lies after its parent's.
+    fn header_fault(&self, header: &Header, round: u32, now: Time) -> Option<String> {
         let view = self.view();
         let drift = view.parameters.clock_drift_ms_max;
         if header.chain != self.chain || header.height != view.tip.height.next() || header.parent != view.tip.block {
             Some("it does not follow this ledger's last block".into())
-        } else if header.time.0.abs_diff(now.0) > drift {
-            Some(format!("its time is {} ms away from this node's clock; {drift} are allowed", header.time.0.abs_diff(now.0)))
+        } else if header.time > now.plus_ms(drift) {
+            Some(format!("its time is {} ms ahead of this node's clock; {drift} are allowed", header.time.0 - now.0))
+        } else if round == 0 && header.time.plus_ms(drift) < now {
+            Some(format!("its time is {} ms behind this node's clock; {drift} are allowed", now.0 - header.time.0))
         } else if view.validators.find(&header.proposer).is_none() {
             Some("its proposer does not vote".into())
         } else {
@@ -461,11 +467,12 @@ impl Application for ForConsensus {
     async fn judge(&self, round: u32, header: Header, body: Bytes, _from: PublicKey) -> Result<Verdict, Fault> {
         let ledger = &self.ledger;
         let id = header.id();
-        if ledger.candidate(&id).is_some() {
+        // Judged before, perhaps before a restart: a block that was valid stays valid.
+        if self.kept(header.height, id).await?.is_some() {
             return Ok(Verdict::Valid);
         }
         let now = wall_clock();
-        if let Some(reason) = ledger.header_fault(&header, now) {
+        if let Some(reason) = ledger.header_fault(&header, round, now) {
             warn!(height = %header.height, reason, "a proposal is refused");
             return Ok(Verdict::Invalid);
         }
@@ -519,22 +526,11 @@ impl Application for ForConsensus {
     }
 
     async fn body(&self, height: Height, block: &BlockId) -> Result<Option<Proposed>, Fault> {
-        let (ledger, block) = (Arc::clone(&self.ledger), *block);
-        blocking(move || {
-            let candidate = match ledger.candidate(&block) {
-                Some(candidate) => candidate,
-                None => {
-                    let kept = ledger.store.undecided(height).map_err(fault)?;
-                    match kept.into_iter().find(|(_, id, _)| *id == block) {
-                        Some((_, _, bytes)) => ledger.restore(&bytes).map(|candidate| ledger.keep(candidate))?,
-                        None => return Ok(None),
-                    }
-                }
-            };
-            let body = block::body_of(&candidate.transactions).into();
-            Ok(Some(Proposed { header: candidate.built.header.clone(), body }))
-        })
-        .await
+        let kept = self.kept(height, *block).await?;
+        Ok(kept.map(|candidate| Proposed {
+            header: candidate.built.header.clone(),
+            body: block::body_of(&candidate.transactions).into(),
+        }))
     }
 
     async fn commit(&self, certificate: Certificate) -> Result<(), Fault> {
@@ -595,6 +591,22 @@ impl Application for ForConsensus {
 }
 
 impl ForConsensus {
+    /// A block of the next height that this node proposed or judged valid before.
+    async fn kept(&self, height: Height, block: BlockId) -> Result<Option<Arc<Candidate>>, Fault> {
+        if let Some(candidate) = self.ledger.candidate(&block) {
+            return Ok(Some(candidate));
+        }
+        let ledger = Arc::clone(&self.ledger);
+        blocking(move || {
+            if height != ledger.view().tip.height.next() {
+                return Ok(None);
+            }
+            let kept = ledger.store.undecided(height).map_err(fault)?.into_iter().find(|(_, id, _)| *id == block);
+            kept.map(|(_, _, bytes)| ledger.restore(&bytes).map(|candidate| ledger.keep(candidate))).transpose()
+        })
+        .await
+    }
+
     fn metrics(&self) -> &Metrics {
         &self.ledger.metrics
     }
