@@ -155,7 +155,7 @@ pub struct Store {
     /// With less free disk than this the node stops before the disk is full, in MiB.
     #[serde(deserialize_with = "bounded::<_, _, 16, 16_777_216>")]
     pub reserve_mib: u64,
-    /// How many blocks back the state can still be proved.
+    /// How many blocks' replaced nodes of the state tree are kept.
     #[serde(deserialize_with = "bounded::<_, _, 1, 100_000_000>")]
     pub tree_versions_kept: u64,
 }
@@ -436,7 +436,7 @@ listen = "0.0.0.0:27000"
 listen = "0.0.0.0:27001"
 
 [api]
-listen = "127.0.0.1:8080"
+listen = "127.0.0.1:8500"
 "#;
 
     fn example() -> &'static str {

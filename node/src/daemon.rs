@@ -187,6 +187,25 @@ pub fn check(config: &Config) -> Result<String, DaemonFault> {
     ))
 }
 
+/// Lets a validator vote at heights that its sign guard forbids, on the operator's word that the key signed nothing there. Needed
+/// only when so many validators wait at once that nobody is left to decide.
+pub fn allow_voting(config: &Config) -> Result<String, DaemonFault> {
+    let keys = open_keys(config)?;
+    let Some(validator) = &keys.validator else { return Ok("This node has no consensus key: there is nothing to allow.".into()) };
+    let document = ceremony::read_genesis(&config.genesis)?;
+    let founding = ceremony::verify(&document)?;
+    // The store's lock keeps a running node's guard out of reach.
+    let store = open_store(config, &founding, &document.to_bytes())?;
+    let folder = config.data.join("consensus");
+    let mut guard = inro_engine::recall(&folder, &founding.chain, validator.public(), store.tip()?.height)?;
+    let floor = guard.floor();
+    guard.clear_floor().map_err(EngineFault::Refused)?;
+    Ok(format!(
+        "This key may vote again at every height after {}; the floor was {floor}. What the guard knows stays forbidden.",
+        guard.height()
+    ))
+}
+
 /// The keys of this node, open.
 struct Keys {
     peer: SecretKey,
@@ -367,6 +386,7 @@ enum Role {
 impl Consensus<'_> {
     async fn keep_running(&self, application: ForConsensus, mut stop: watch::Receiver<bool>) -> Result<(), DaemonFault> {
         let mut heard = self.ask_members(&mut stop).await;
+        application.report_pending().await?;
         let mut floor = Height(0);
         loop {
             let (guard, waits_beyond) = match self.role(floor, &heard)? {

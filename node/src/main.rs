@@ -35,12 +35,26 @@ enum Command {
         #[arg(long, short)]
         config: PathBuf,
     },
+    /// Lets this validator vote at heights that its sign guard forbids. Only for a ledger that stands still because too many
+    /// validators wait at once, and only if you know that this key signed nothing since the guard was lost: two signatures for
+    /// one step are evidence against you, and can fork the ledger.
+    ///
+    /// Example: inro-node allow-voting --config /etc/inro/node.toml --this-key-signed-nothing-since
+    AllowVoting {
+        /// The configuration file.
+        #[arg(long, short)]
+        config: PathBuf,
+        /// You state it.
+        #[arg(long, required = true)]
+        this_key_signed_nothing_since: bool,
+    },
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run { config } => run(&config),
-        Command::Check { config } => check(&config),
+        Command::Check { config } => report(&config, daemon::check),
+        Command::AllowVoting { config, .. } => report(&config, daemon::allow_voting),
     }
 }
 
@@ -71,16 +85,18 @@ fn run(path: &std::path::Path) -> ExitCode {
     }
 }
 
-fn check(path: &std::path::Path) -> ExitCode {
-    match Config::load(path)
-        .map_err(|error| complain(&error, 2))
-        .and_then(|config| daemon::check(&config).map_err(|fault| complain(&fault, if fault.is_bad_input() { 2 } else { 1 })))
-    {
-        Ok(summary) => {
-            println!("{summary}");
+/// Does something with the configuration that ends with a sentence.
+fn report(path: &std::path::Path, act: fn(&Config) -> Result<String, daemon::DaemonFault>) -> ExitCode {
+    let config = match Config::load(path) {
+        Ok(config) => config,
+        Err(error) => return complain(&error, 2),
+    };
+    match act(&config) {
+        Ok(sentence) => {
+            println!("{sentence}");
             ExitCode::SUCCESS
         }
-        Err(code) => code,
+        Err(fault) => complain(&fault, if fault.is_bad_input() { 2 } else { 1 }),
     }
 }
 

@@ -40,7 +40,7 @@ async fn keys_passphrase_genesis_and_ports_that_cannot_be_used_are_named_with_th
 
     let sound = fs::read(&key).expect("the key file can be read");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("the owner sets modes");
-    says(&refusal(&mut cluster).await, &["validator.pem", "0600"]);
+    says(&refusal(&mut cluster).await, &["validator.pem", "0644", "chmod 600"]);
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("the owner sets modes");
 
     fs::remove_file(&key).expect("the key file is there");

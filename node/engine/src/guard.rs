@@ -195,6 +195,13 @@ impl Guard {
         self.write(slot).map_err(|why| self.disk(&why))
     }
 
+    /// Takes the floor away, durably: somebody states that this key signed nothing that the guard does not know. What the guard
+    /// itself knows stays forbidden.
+    pub fn clear_floor(&mut self) -> Result<(), Refused> {
+        let slot = Slot { floor: Height(0), ..self.slot.clone() };
+        self.write(slot).map_err(|why| self.disk(&why))
+    }
+
     /// Permits a signature over the message with this digest, durably, or refuses it.
     pub fn permit(&mut self, height: Height, round: u32, step: Step, digest: Hash) -> Result<(), Refused> {
         if height <= self.slot.floor {
@@ -316,6 +323,20 @@ mod tests {
         let (mut guard, _) = open(folder.path());
         assert!(matches!(guard.permit(Height(9), 0, Step::Prevote, A), Err(Refused::Floor { .. })));
         guard.permit(Height(10), 0, Step::Prevote, A).unwrap();
+    }
+
+    #[test]
+    fn a_cleared_floor_forgets_nothing_that_the_guard_knows() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut guard, _) = open(folder.path());
+        guard.permit(Height(5), 0, Step::Prevote, A).unwrap();
+        guard.raise_floor(Height(9)).unwrap();
+        guard.clear_floor().unwrap();
+        drop(guard);
+        let (mut guard, _) = open(folder.path());
+        assert!(matches!(guard.permit(Height(5), 0, Step::Prevote, B), Err(Refused::Conflict { .. })));
+        assert!(matches!(guard.permit(Height(4), 0, Step::Prevote, A), Err(Refused::Backwards { .. })));
+        guard.permit(Height(6), 0, Step::Prevote, A).unwrap();
     }
 
     #[test]

@@ -227,7 +227,8 @@ impl Ledger {
         if transactions.len() * 2 > room.transactions || bytes * 2 > room.bytes {
             return false;
         }
-        let before = Time(now.0.saturating_sub(SKIPPED_MS_MAX));
+        // Judged as of the block's own time: one that comes again after an outage could not hold what arrived since.
+        let before = Time(now.min(header.time).0.saturating_sub(SKIPPED_MS_MAX));
         let overdue = self.pool.with(|pool| pool.overdue(Lane::Guard, before, 64));
         overdue.iter().any(|waiting| {
             machine::admissible(waiting.transaction(), &self.chain, header.time, &view.parameters).is_ok()
@@ -541,11 +542,8 @@ impl Application for ForConsensus {
     async fn finalise(&self, certificate: Certificate, evidence: Vec<DoubleSign>) -> Result<Next, Fault> {
         let ledger = Arc::clone(&self.ledger);
         blocking(move || ledger.store.raise_certificate(certificate.height, &certificate).map(drop).map_err(fault)).await?;
-        for evidence in evidence {
-            warn!(height = %evidence.height(), "a validator signed twice; this node reports it");
-            self.metrics().double_signs_reported.inc();
-            // The daemon listens for as long as the engine runs.
-            let _ = self.evidence.send(self.ledger.report(evidence));
+        if !evidence.is_empty() {
+            self.note_evidence(evidence).await?;
         }
         Ok(self.ledger.next_now())
     }
@@ -607,7 +605,24 @@ impl ForConsensus {
         .await
     }
 
-    fn metrics(&self) -> &Metrics {
-        &self.ledger.metrics
+    /// Keeps evidence until a block takes it, and reports it.
+    async fn note_evidence(&self, evidence: Vec<DoubleSign>) -> Result<(), Fault> {
+        for found in &evidence {
+            warn!(height = %found.height(), "a validator signed twice; this node reports it");
+            self.ledger.metrics.double_signs_reported.inc();
+        }
+        let ledger = Arc::clone(&self.ledger);
+        blocking(move || evidence.iter().try_for_each(|found| ledger.store.put_evidence(found).map_err(fault))).await?;
+        self.report_pending().await
+    }
+
+    /// Reports evidence that no block has taken yet, also what was found before a restart.
+    pub async fn report_pending(&self) -> Result<(), Fault> {
+        let ledger = Arc::clone(&self.ledger);
+        for evidence in blocking(move || ledger.store.pending_evidence().map_err(fault)).await? {
+            // The daemon listens for as long as the engine runs.
+            let _ = self.evidence.send(self.ledger.report(evidence));
+        }
+        Ok(())
     }
 }

@@ -18,14 +18,14 @@ use super::{Options, disk, machine};
 use crate::cluster::{Cluster, Shape};
 
 const VALIDATORS: usize = 4;
-/// Transactions under way at saturation: enough to fill the next block while one is decided.
-const WINDOW: usize = 3_000;
+/// Transactions under way at saturation: one block is decided while the next one gathers.
+const WINDOW: usize = 6_000;
 /// Not measured at a run's beginning.
 const WARM_UP: Duration = Duration::from_secs(2);
 /// The rate at which latency is measured.
 const STEADY_RATE: f64 = 200.0;
 /// More than this machine can commit in a second; as many are signed ahead for each second under load.
-const PER_SECOND_MAX: usize = 16_000;
+const PER_SECOND_MAX: usize = 12_000;
 const PROBE_PAUSE: Duration = Duration::from_millis(50);
 const DRAIN_WITHIN: Duration = Duration::from_secs(120);
 

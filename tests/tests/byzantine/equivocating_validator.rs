@@ -6,7 +6,7 @@ use super::{HONEST, LIAR, cluster_with_a_liar, the_honest_hold};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_validator_that_signs_conflicting_votes_neither_stops_nor_forks_the_others_and_the_evidence_is_committed() {
-    let (cluster, told) = cluster_with_a_liar(&["--equivocate-votes", "always"], 8).await;
+    let (cluster, told) = cluster_with_a_liar(&["--equivocate-votes", "0.5"], 8).await;
     let verdict = Verdict::of(&cluster, &HONEST).await;
     the_honest_hold(&cluster, &verdict, &told);
     let liar = cluster.consortium.members[LIAR].validator.as_ref().expect("the liar votes").public();
