@@ -144,6 +144,18 @@ async fn fetching_brings_what_the_peer_has_and_says_what_it_has_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_says_how_far_it_is_and_a_stranger_is_not_asked() {
+    let nodes = nodes(2).await;
+    mesh(&nodes).await;
+    for _ in 0..20 {
+        let answer = nodes[0].handle.ask_standing(&nodes[1].key(), SECOND).await;
+        assert_eq!(answer, Ok(Bytes::from_static(b"how far")));
+    }
+    let nobody = SecretKey::from_seed(&[99; 32]).public();
+    assert!(matches!(nodes[0].handle.ask_standing(&nobody, SECOND).await, Err(FetchError::NotAllowed { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_fetches_at_once_are_all_answered() {
     let nodes = nodes(2).await;
     mesh(&nodes).await;

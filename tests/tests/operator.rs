@@ -69,7 +69,7 @@ async fn keys_passphrase_genesis_and_ports_that_cannot_be_used_are_named_with_th
     let ports = [cluster.nodes[WHO].api_port, cluster.nodes[WHO].consensus_port, cluster.nodes[WHO].exchange_port];
     for port in ports {
         let taken = TcpListener::bind(("127.0.0.1", port)).expect("the node does not run");
-        says(&refusal(&mut cluster).await, &[&port.to_string(), "port"]);
+        says(&refusal(&mut cluster).await, &[&port.to_string(), "another"]);
         drop(taken);
     }
 

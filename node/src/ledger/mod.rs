@@ -7,6 +7,8 @@ mod block;
 mod peers;
 mod resolve;
 mod standing;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
