@@ -44,6 +44,9 @@ const EARLY_HEIGHTS: u64 = 2;
 /// Most bytes of blocks in one answer to a node that catches up.
 const SYNC_BYTES: usize = 6 * 1024 * 1024;
 
+/// How long one part of the engine may take to stop.
+const ACTOR_STOPS_WITHIN: Duration = Duration::from_secs(2);
+
 /// Why the engine ended by itself.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum EngineFault {
@@ -100,6 +103,7 @@ pub async fn start(config: EngineConfig, application: Arc<dyn Application>, guar
         tip: Height(first.height.0.saturating_sub(1)),
         timeouts: linear(&config.timeouts),
         seen: watch::Sender::new(Height(0)),
+        synced: Height(0),
     };
     let task = tokio::spawn(async move {
         let outcome = driver.run(channels, refusals, stopped).await;
@@ -114,22 +118,21 @@ fn first_stream_number() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_micros() as u64)
 }
 
+/// Stops the engine's actors one after the other, the last started first: its log and its network are still there while
+/// consensus ends. Each is taken from its supervisor before, which would otherwise end all the others at once.
 async fn shut_down(handle: EngineHandle) {
-    // The network has to have closed its connections before another engine of this identity opens new ones: a peer that still
-    // holds an old one does not say again what it subscribes to, and would never be sent a vote. So the parts are unlinked, or
-    // their supervisor would kill the others as soon as the first has stopped, and each is waited for.
-    let supervisor = handle.actor.get_cell();
-    let parts = supervisor.get_children();
-    parts.iter().for_each(|part| part.unlink(supervisor.clone()));
-    parts.iter().for_each(|part| part.stop(Some("the node stops".into())));
-    for part in parts {
-        if part.wait(Some(Duration::from_secs(5))).await.is_err() {
-            warn!("a part of the consensus engine did not stop within 5 s");
+    let node = handle.actor.get_cell();
+    let mut actors = node.get_children();
+    actors.sort_by_key(|actor| std::cmp::Reverse(actor.get_id()));
+    for actor in actors {
+        actor.unlink(node.clone());
+        if actor.stop_and_wait(Some("the node stops".into()), Some(ACTOR_STOPS_WITHIN)).await.is_err() {
+            warn!("a part of the consensus engine did not stop within {} s", ACTOR_STOPS_WITHIN.as_secs());
         }
     }
     handle.actor.stop(Some("the node stops".into()));
-    if tokio::time::timeout(Duration::from_secs(5), handle.handle).await.is_err() {
-        warn!("the consensus engine did not stop within 5 s");
+    if tokio::time::timeout(ACTOR_STOPS_WITHIN, handle.handle).await.is_err() {
+        warn!("the consensus engine did not stop within {} s", ACTOR_STOPS_WITHIN.as_secs());
     }
 }
 
@@ -297,6 +300,8 @@ struct Driver {
     timeouts: LinearTimeouts,
     /// The latest height of which a proposal was seen: a held height starts when its proposal is.
     seen: watch::Sender<Height>,
+    /// The latest height that came from a peer while catching up: the next one may follow at once.
+    synced: Height,
 }
 
 impl Driver {
@@ -458,7 +463,9 @@ impl Driver {
         let chain_next = self.application.finalise(certificate, evidence).await?;
         self.update_peers(&chain_next).await;
         let start = EngineNext::Start(Height(chain_next.height.0), self.params(&chain_next));
-        if self.early.contains_key(&Height(chain_next.height.0)) {
+        // A node that catches up asks for the next block now; holding it back would cost a heartbeat for each.
+        let catching_up = self.synced.0 + 1 == chain_next.height.0;
+        if catching_up || self.early.contains_key(&Height(chain_next.height.0)) {
             send(reply, start);
             return Ok(());
         }
@@ -536,21 +543,18 @@ impl Driver {
     }
 
     async fn judge_synced(
-        &self,
+        &mut self,
         height: Height,
         round: Round,
         proposer: Address,
         block: Bytes,
     ) -> Result<SyncedValueOutcome<Context>, Fault> {
         Ok(match self.application.judge_synced(time::Height(height.0), block).await? {
-            SyncVerdict::Valid(header) => SyncedValueOutcome::Verdict(ProposedValue {
-                height,
-                round,
-                valid_round: Round::Nil,
-                proposer,
-                value: Value::new(header),
-                validity: Validity::Valid,
-            }),
+            SyncVerdict::Valid(header) => {
+                self.synced = self.synced.max(height);
+                let (valid_round, value, validity) = (Round::Nil, Value::new(header), Validity::Valid);
+                SyncedValueOutcome::Verdict(ProposedValue { height, round, valid_round, proposer, value, validity })
+            }
             SyncVerdict::PeerFault => SyncedValueOutcome::PeerFault,
             SyncVerdict::TryAgain => SyncedValueOutcome::LocalTransientError,
         })
