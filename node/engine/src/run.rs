@@ -119,7 +119,9 @@ fn first_stream_number() -> u64 {
 }
 
 /// Stops the engine's actors one after the other, the last started first: its log and its network are still there while
-/// consensus ends. Each is taken from its supervisor before, which would otherwise end all the others at once.
+/// consensus ends. Each is taken from its supervisor before, which would otherwise end all the others at once; and each is
+/// waited for, because the network has to have closed its connections before another engine of this identity opens new ones: a
+/// peer that still holds an old one does not say again what it subscribes to, and would never be sent a vote.
 async fn shut_down(handle: EngineHandle) {
     let node = handle.actor.get_cell();
     let mut actors = node.get_children();
