@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
+use inro_client::NodeClient;
+use inro_client::desk::Desk;
 use inro_contracts::account::Possession;
 use inro_contracts::id::{ChainId, Hash};
 use inro_contracts::key::{PublicKey, SecretKey, Signature};
@@ -11,6 +13,7 @@ use inro_contracts::time::{Time, Validity};
 use inro_genesis::keyfile::{self, PassphraseSource};
 use serde::de::DeserializeOwned;
 
+use crate::command::expect_chain;
 use crate::fault::Fault;
 use crate::words::Language;
 
@@ -84,6 +87,36 @@ impl Acting {
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_s)
     }
+}
+
+/// Who signs, where the answer is always waited for.
+#[derive(Debug, Clone, Args)]
+pub struct Signing {
+    /// The key file that signs.
+    #[arg(long, env = "INRO_KEY", value_name = "FILE")]
+    pub key: PathBuf,
+    /// How long to wait for the block, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub timeout_s: u64,
+}
+
+impl Signing {
+    /// How long to wait.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_s)
+    }
+
+    /// The node, with this key for signed requests. A node of another ledger than the one that was named is refused.
+    pub async fn desk(&self, common: &Common) -> Result<Desk, Fault> {
+        desk_at(common, &self.key).await
+    }
+}
+
+/// The node, with a key file's key for signed requests.
+pub async fn desk_at(common: &Common, key: &std::path::Path) -> Result<Desk, Fault> {
+    let desk = Desk::at(NodeClient::new(&common.node)?, common.open(key)?).await?;
+    expect_chain(common, &desk.chain())?;
+    Ok(desk)
 }
 
 /// A key that is registered, with the proof that somebody holds its secret.

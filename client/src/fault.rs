@@ -2,6 +2,9 @@
 
 use inro_client::ClientError;
 use inro_client::verify::FalseAnswer;
+use inro_client::wallet::WalletFault;
+use inro_client::wallet::scan::ScanFault;
+use inro_client::wallet::trust::Distrust;
 use inro_genesis::ceremony::CeremonyFault;
 use inro_genesis::files::FileFault;
 use inro_genesis::keyfile::KeyFault;
@@ -32,6 +35,11 @@ impl Fault {
         Self { is_bad_input: true, sentence: sentence.into(), japanese: None, rule: None }
     }
 
+    /// The same fault, with its sentence in Japanese.
+    pub fn in_japanese(self, sentence: impl Into<String>) -> Self {
+        Self { japanese: Some(sentence.into()), ..self }
+    }
+
     /// The exit status.
     pub fn status(&self) -> u8 {
         if self.is_bad_input { 2 } else { 1 }
@@ -49,6 +57,34 @@ impl From<KeyFault> for Fault {
     fn from(fault: KeyFault) -> Self {
         let japanese = words::key_fault_in_japanese(&fault);
         Self { is_bad_input: fault.is_bad_input(), sentence: fault.to_string(), japanese, rule: None }
+    }
+}
+
+impl From<WalletFault> for Fault {
+    fn from(fault: WalletFault) -> Self {
+        match fault {
+            WalletFault::File(fault) => fault.into(),
+            WalletFault::Key(fault) => fault.into(),
+            fault => {
+                let japanese = words::wallet_fault_in_japanese(&fault);
+                Self { is_bad_input: fault.is_bad_input(), sentence: fault.to_string(), japanese, rule: None }
+            }
+        }
+    }
+}
+
+impl From<ScanFault> for Fault {
+    fn from(fault: ScanFault) -> Self {
+        match fault {
+            ScanFault::Wallet(fault) => fault.into(),
+            ScanFault::Distrust(Distrust::Client(error)) => error.into(),
+            ScanFault::Distrust(distrust) => {
+                let japanese = words::distrust_in_japanese(&distrust);
+                Self { japanese, ..Self::refused(distrust.to_string()) }
+            }
+            ScanFault::NoNode => Self::bad_input(fault.to_string()),
+            ScanFault::OtherLedger { .. } => Self::refused(fault.to_string()),
+        }
     }
 }
 

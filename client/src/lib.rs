@@ -1,7 +1,9 @@
 //! The SDK: how any program talks to a node over HTTP.
 //!
 //! [`NodeClient`] asks and submits; [`model`] holds the shapes of the answers; [`problem`] the errors; [`verify`] checks an answer
-//! against the founding document, so that the node need not be believed. The command `inro` is built on nothing else.
+//! against the founding document, so that the node need not be believed; [`desk`] asks for consent, records and
+//! payloads with signed requests; [`transfer`] puts payloads into files; [`wallet`] is the patient's secret and what follows from
+//! it. The command `inro` is built on nothing else.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), inro_client::ClientError> {
@@ -10,10 +12,13 @@
 //! # Ok(()) }
 //! ```
 
+pub mod desk;
 pub mod model;
 mod node_client;
 pub mod problem;
+pub mod transfer;
 pub mod verify;
+pub mod wallet;
 
 pub use node_client::NodeClient;
 pub use problem::{ClientError, Problem};

@@ -7,6 +7,7 @@ mod arguments;
 mod command;
 mod fault;
 mod output;
+mod terms;
 mod words;
 
 use clap::Parser as _;

@@ -138,6 +138,19 @@ impl EntryAnswer {
     }
 }
 
+/// What the state has under a key, with all that is needed to check it without believing the node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvedAnswer<T> {
+    /// The object, or `None` if there is none.
+    pub object: Option<T>,
+    /// The header whose state root the proof leads to.
+    pub header: Header,
+    /// The proof that this header's block was committed.
+    pub certificate: Certificate,
+    /// The state proof's bytes in hexadecimal.
+    pub proof: String,
+}
+
 /// Where a transaction is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -6,11 +6,12 @@ use inro_contracts::account::Account;
 use inro_contracts::block::Header;
 use inro_contracts::bytes::Canonical;
 use inro_contracts::certificate::Certificate;
-use inro_contracts::id::{Label, OrganisationId, PractitionerId, ProposalId, TransactionId};
+use inro_contracts::id::{Hash, Label, OrganisationId, PractitionerId, ProposalId, TransactionId};
 use inro_contracts::journal::Event;
 use inro_contracts::organisation::{Organisation, Peer, Practitioner};
 use inro_contracts::parameters::Parameters;
 use inro_contracts::proposal::Proposal;
+use inro_contracts::state::Members;
 use inro_contracts::transaction::{ParsedTransaction, SignedTransaction};
 use inro_contracts::validator::ValidatorSet;
 use reqwest::{Method, StatusCode, Url, header};
@@ -18,7 +19,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::model::{
-    At, BlockAnswer, Committed, OrganisationAnswer, ProposalAnswer, Status, Submission, TransactionAnswer, TransactionStatus,
+    At, BlockAnswer, Committed, OrganisationAnswer, ProposalAnswer, ProvedAnswer, Status, Submission, TransactionAnswer,
+    TransactionStatus,
 };
 use crate::problem::{ClientError, Problem};
 
@@ -78,6 +80,21 @@ impl NodeClient {
     /// The validators of the next block.
     pub async fn validators(&self) -> Result<ValidatorSet, ClientError> {
         self.read("/v1/validators").await
+    }
+
+    /// A validator set that voted once, by the hash that headers carry.
+    pub async fn validator_set(&self, hash: &Hash) -> Result<ValidatorSet, ClientError> {
+        self.read(&format!("/v1/validators/{}", hash.to_hex())).await
+    }
+
+    /// The ids of all members, with their proof.
+    pub async fn proved_members(&self) -> Result<ProvedAnswer<Members>, ClientError> {
+        self.read("/v1/members").await
+    }
+
+    /// One account with the proof of it, or of its absence.
+    pub async fn proved_account(&self, label: &Label) -> Result<ProvedAnswer<Account>, ClientError> {
+        self.read(&format!("/v1/accounts/{}?proof", label.to_hex())).await
     }
 
     /// All members, suspended ones too.
@@ -254,7 +271,27 @@ impl NodeClient {
         }
     }
 
-    async fn call<T: DeserializeOwned>(&self, path: &str, request: reqwest::RequestBuilder) -> Result<T, ClientError> {
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base))
+    }
+
+    /// An answer whose body is still to be read; a problem is an error.
+    pub(crate) async fn answer(&self, path: &str, request: reqwest::RequestBuilder) -> Result<reqwest::Response, ClientError> {
+        let unreachable = |error: reqwest::Error| ClientError::Unreachable { url: self.base.clone(), why: innermost(&error) };
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let body = response.bytes().await.map_err(unreachable)?;
+        if body.len() > ANSWER_BYTES_MAX {
+            return Err(ClientError::BadAnswer { path: path.into(), why: "the problem is too long".into() });
+        }
+        Err(ClientError::Problem(problem_of(&HttpAnswer { status, retry_after, body: body.to_vec() })))
+    }
+
+    pub(crate) async fn call<T: DeserializeOwned>(&self, path: &str, request: reqwest::RequestBuilder) -> Result<T, ClientError> {
         let answer = self.exchange(path, request).await?;
         if !answer.status.is_success() {
             return Err(ClientError::Problem(problem_of(&answer)));

@@ -46,6 +46,36 @@ impl Console {
         Ok(())
     }
 
+    /// The language of the answers.
+    pub fn language(&self) -> Language {
+        self.language
+    }
+
+    /// Are the answers JSON?
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// A bar for work of a known length; nothing where nobody sees it.
+    pub fn progress(&self) -> ProgressBar {
+        if self.json || !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        // The template has no field that does not exist.
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}");
+        ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    }
+
+    /// A bar for bytes that are on their way; nothing where nobody sees it.
+    pub fn transfer(&self) -> ProgressBar {
+        if self.json || !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        // As above.
+        let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {msg}");
+        ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    }
+
     /// Something that turns while the network is waited for; nothing where nobody sees it.
     pub fn spinner(&self) -> ProgressBar {
         if self.json || !std::io::stderr().is_terminal() {

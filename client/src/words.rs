@@ -1,6 +1,8 @@
 //! The sentences that `inro` says, in English and Japanese. `{}` is filled in from left to right.
 
 use inro_client::ClientError;
+use inro_client::wallet::trust::Distrust;
+use inro_client::wallet::{BadWords, WORDS, WalletFault};
 use inro_genesis::ceremony::CeremonyFault;
 use inro_genesis::files::FileFault;
 use inro_genesis::keyfile::{KeyFault, PASSPHRASE_CHARACTERS_MIN};
@@ -74,6 +76,91 @@ words! {
     UnknownTransaction: "The node does not know this transaction.", "このノードはこのトランザクションを知りません。";
     RejectedBy: "Committed in block {}, but it changed nothing: rule {}", "ブロック {} に記録されましたが、何も変わりませんでした。規則 {}";
     NothingThere: "(none)", "（なし）";
+    WalletMade: "The wallet is in {}, encrypted. Its ledger: {}", "ウォレットを暗号化して {} に保存しました。台帳: {}";
+    WalletWords: "Write these words down in this order, and show them to nobody. Whoever has them has the wallet:",
+        "次の言葉をこの順に書き留め、誰にも見せないでください。この言葉を持つ人がウォレットを使えます:";
+    WalletRepeat: "Word {}, please:", "{} 番目の言葉を入力してください:";
+    WalletTypeWords: "The 24 words:", "24個の言葉:";
+    WalletShowWords: "Does nobody else see this screen? Type yes to show the words:",
+        "他の人に画面が見えていませんか。言葉を表示するには「はい」と入力してください:";
+    WalletRestored: "The wallet is restored in {}.", "ウォレットを {} に復元しました。";
+    WalletScanning: "{} accounts found", "アカウント {} 件を発見";
+    WalletScanned: "{} organisations were searched: {} accounts, as of block {}. Every answer was proved.",
+        "{} 組織を調べました。アカウント {} 件（ブロック {} 時点）。すべての応答を証明で確認しました。";
+    WalletLost: "For {} further accounts another key speaks now; if that is wrong, ask two facilities to recover them.",
+        "このほか {} 件は別の鍵が管理しています。心当たりがなければ、二つの施設に復旧を依頼してください。";
+    AccountOpen: "open", "開設済み";
+    AccountAgreed: "agreed, not open", "同意済み・未開設";
+    AccountLost: "another key speaks for it", "別の鍵が管理";
+    AccountCustodial: "open, kept by the facility", "開設済み・施設が保管";
+    GrantHolds: "{} may read {} for {} until {}", "{} に許可: {}（目的: {}）{} まで";
+    GrantToCome: "{} may read {} for {}, not in force yet, until {}", "{} に許可（開始前）: {}（目的: {}）{} まで";
+    GrantOver: "{} might read {} for {}, over since {}", "{} への許可（期限切れ）: {}（目的: {}）{} に終了";
+    GrantRevoked: "{} might read {} for {}, revoked {}", "{} への許可（撤回済み）: {}（目的: {}）{} に撤回";
+    ConsultHolds: "{} asks {} for advice on {} until {}", "{} から {} へのコンサルト: {} {} まで";
+    ConsultOver: "{} asked {} for advice on {}, over since {}", "{} から {} へのコンサルト（終了）: {} {} に終了";
+    RoleAt: "every {} of {}", "{} 全員（{}）";
+    SealHolds: "sealed: {} against {}", "封印: {} 対象: {}";
+    SealSilent: "silent", "封印の存在も伏せる";
+    SealNever: "not even an emergency opens it", "緊急時にも開かない";
+    SealHidden: "hidden from guardians", "代理人にも伏せる";
+    SealLifted: "lifted until {}", "{} まで一時解除";
+    Everything: "everything", "すべて";
+    RecordsNamed: "records {}", "記録 {}";
+    AgainstOutside: "everyone outside the custodian", "保管施設の外の全員";
+    AgainstAllButAuthor: "everyone but the author", "作成者以外の全員";
+    AccessGranted: "Granted: {} records.", "許可されました: 記録 {} 件";
+    AccessIs: "access            {}", "アクセス           {}";
+    SomethingSealed: "Something that was asked for is sealed by the patient.", "求めたものの一部は患者が封印しています。";
+    MoreRecords: "There are more: ask again with --after {}", "続きがあります。--after {} を付けて再度求めてください。";
+    FetchLater: "not there yet; fetch it later with `inro fetch {} --out DIR`", "まだ届いていません。後で `inro fetch {} --out DIR` を実行してください。";
+    NotRegistered: "the custodian's node does not list this record", "保管施設のノードにこの記録の登録が見当たりません";
+    EmergencyWarning: "This reads without the patient's word. The patient is told at once; it stands in the journal for ever; somebody else reviews it within {} hours; the facility has {} a day.",
+        "患者の許可なしに閲覧します。患者に直ちに通知され、履歴に永久に残り、{} 時間以内に別の人が審査します。施設の上限は一日 {} 件です。";
+    EmergencyQuestion: "Is it an emergency? Type yes to go on:", "緊急ですか。続けるには「はい」と入力してください:";
+    AnswerIn: "The answer is in {} ({}).", "回答を {} に保存しました（{}）。";
+    TakenIn: "{}  {} items", "{}  {} 件";
+    TakingIn: "taking in {}", "{} を取り込み中";
+    Registering: "registering", "台帳に登録中";
+    HistoryProved: "Proved: nothing is left out or changed.", "検証済み: 抜けも改変もありません。";
+    HistoryNotProved: "The events make one unbroken chain; give the founding document with --genesis FILE to have it proved.",
+        "履歴の連鎖は途切れていません。証明するには --genesis FILE で設立文書を指定してください。";
+    You: "you", "あなた";
+    ThePerson: "the person", "本人";
+    TheCustodian: "the custodian", "保管施設";
+    TheReader: "the reader's side", "閲覧した側";
+    GuardianCalled: "guardian {}", "代理人 {}";
+    Custodially: "(by the wallet that the facility keeps)", "（施設が保管するウォレットによる）";
+    DidOpenAccount: "opened the account", "アカウントを開設";
+    DidRotate: "replaced the account's key", "アカウントの鍵を交換";
+    DidAppoint: "appointed guardian {} until {}", "代理人 {} を任命（{} まで）";
+    DidDismiss: "dismissed guardian {}", "代理人 {} を解任";
+    DidAttest: "checked the person's identity for a new key", "新しい鍵のために本人確認";
+    DidVeto: "stopped a recovery", "復旧を中止";
+    DidComplete: "completed a recovery", "復旧を完了";
+    DidRegister: "registered a record: {} {}", "記録を登録: {} {}";
+    DidSupersede: "replaced record {} by {} {}", "記録 {} を更新: {} {}";
+    DidErase: "erased record {}", "記録 {} を消去";
+    DidFlag: "set the flags of record {}", "記録 {} の提供条件を変更";
+    DidGrant: "permitted {} to read {} for {} until {}", "{} に許可: {}（目的: {}）{} まで";
+    DidRevoke: "revoked grant {}", "許可 {} を撤回";
+    DidSeal: "sealed {} against {}", "封印: {} 対象: {}";
+    DidLift: "lifted seal {} until {}", "封印 {} を {} まで一時解除";
+    DidUnseal: "took seal {} away", "封印 {} を解除";
+    DidRead: "asked to read for {}: granted, {} records", "閲覧を求めた（目的: {}）: 許可、記録 {} 件";
+    DidNotRead: "asked to read for {}: denied, {}: {}", "閲覧を求めた（目的: {}）: 拒否 {}: {}";
+    InEmergency: "; emergency: {}", "（緊急: {}）";
+    InConsult: "; consult {}", "（コンサルト {}）";
+    DidDisclose: "handed {} records over", "記録 {} 件を引き渡し";
+    DidAcknowledge: "received {} records", "記録 {} 件を受領";
+    DidReport: "reported the payload of record {}: {}", "記録 {} のデータの異常を報告: {}";
+    DidRefuse: "did not hand record {} over: {}", "記録 {} を引き渡さず: {}";
+    DidConsult: "asked {} for advice on {} until {}", "{} へのコンサルトを開始: {} {} まで";
+    DidCloseConsult: "closed consult {}", "コンサルト {} を終了";
+    DidAnswer: "answered consult {}", "コンサルト {} に回答";
+    DidReview: "reviewed an emergency access: {}", "緊急閲覧を審査: {}";
+    DidReadJournal: "was about to read this history", "この履歴の閲覧を通知";
+    DidOther: "did something else", "その他の操作";
 }
 
 /// A sentence with its gaps filled.
@@ -126,6 +213,50 @@ pub fn key_fault_in_japanese(fault: &KeyFault) -> Option<String> {
         }
         KeyFault::PassphrasesDiffer => "二つのパスフレーズが違います。何も書き込んでいません。".into(),
         _ => return None,
+    })
+}
+
+/// Why a wallet cannot do what is asked, for those faults that have a Japanese sentence.
+pub fn wallet_fault_in_japanese(fault: &WalletFault) -> Option<String> {
+    Some(match fault {
+        WalletFault::Words(BadWords::Count(found)) => format!("ウォレットの言葉は {WORDS} 個です。{found} 個ありました。"),
+        WalletFault::Words(BadWords::Unknown(place)) => {
+            format!("{place} 番目の言葉は単語表（英語・日本語）にありません。綴りを確認してください。")
+        }
+        WalletFault::Words(BadWords::Checksum) => "言葉の組み合わせが正しくありません。どれかが違うか、順番が違います。".into(),
+        WalletFault::NotAWallet(path) => format!("{} はウォレットファイルではありません。", path.display()),
+        WalletFault::Version { path, found, .. } => {
+            format!("{} は新しい形式（{found}）のウォレットです。新しいプログラムを使ってください。", path.display())
+        }
+        WalletFault::Damaged(path) => {
+            format!("{} は壊れています。控えを使うか、`inro wallet restore` で言葉から復元してください。", path.display())
+        }
+        WalletFault::WrongPassphrase(path) => {
+            format!("パスフレーズで {} を開けません。このウォレットのパスフレーズを確認してください。", path.display())
+        }
+        WalletFault::OtherLedger { expected, found } => {
+            format!("このウォレットは台帳 {} のもので、{} ではありません。", expected.to_hex(), found.to_hex())
+        }
+        WalletFault::UnknownAccount => "このウォレットにそのアカウントはありません。`inro wallet scan` で探せます。".into(),
+        WalletFault::NotTheController => "このアカウントは今、別の鍵が管理しています。".into(),
+        WalletFault::NotOpenYet => {
+            "このアカウントはまだ開設されていません。施設が開設した後に `inro wallet scan` を実行してください。".into()
+        }
+        WalletFault::Changed(path) => format!("{} は他のプログラムが変更しました。もう一度実行してください。", path.display()),
+        _ => return None,
+    })
+}
+
+/// Why a node's answer is not believed, for those causes that have a Japanese sentence.
+pub fn distrust_in_japanese(distrust: &Distrust) -> Option<String> {
+    Some(match distrust {
+        Distrust::Client(error) => return client_error_in_japanese(error),
+        Distrust::Old { height, minutes } => {
+            format!(
+                "ノードの最新ブロック（{height}）は {minutes} 分前のものです。別のノードに尋ねるか、--allow-old を付けてください。"
+            )
+        }
+        _ => "ノードの応答は証明と合いません。このノードを信用せず、別のノードに尋ねてください。".into(),
     })
 }
 

@@ -3,6 +3,10 @@
 
 mod acting;
 mod ceremony;
+mod consenting;
 mod desk;
 mod reading;
+mod stand_in_desk;
 mod stand_in_node;
+mod wallet;
+mod wallet_scan;

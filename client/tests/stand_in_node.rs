@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,11 +27,11 @@ use inro_contracts::machine::{self, BlockFault, Built};
 use inro_contracts::organisation::{Organisation, OrganisationKind, Peer, PeerKind, Practitioner, Role};
 use inro_contracts::parameters::Parameters;
 use inro_contracts::proposal::Proposal;
-use inro_contracts::state::{StateFault, StateKey, StateReader, load};
+use inro_contracts::state::{Members, Row, StateFault, StateKey, StateReader, load};
 use inro_contracts::tag::Tag;
 use inro_contracts::time::{Time, Validity};
 use inro_contracts::transaction::{ParsedTransaction, VerifiedTransaction};
-use inro_contracts::tree::TreeStore;
+use inro_contracts::tree::{self, TreeStore};
 use inro_contracts::validator::ValidatorSet;
 use inro_contracts::vote::{VoteKind, VoteStatement};
 use inro_genesis::ceremony::{self, Plan, PlannedPeer, PlannedPractitioner};
@@ -40,20 +40,25 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, PASSPHRASE};
+use crate::stand_in_desk::{self, Vault};
 
 /// A ledger that four hospitals founded, its node, and a desk at which all their key files lie: `1/authority.pem` and so on.
 pub struct StandIn {
     pub desk: Desk,
     pub client: NodeClient,
     pub chain: ChainId,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     runtime: tokio::runtime::Runtime,
 }
 
-struct Shared {
-    ledger: Mutex<Ledger>,
+pub(crate) struct Shared {
+    pub(crate) ledger: Mutex<Ledger>,
+    /// What it has of payloads.
+    pub(crate) vault: Mutex<Vault>,
     /// How many submissions are still answered with 503.
     busy: AtomicU32,
+    /// Does the node say that what is proved does not exist?
+    hides: AtomicBool,
 }
 
 impl StandIn {
@@ -63,7 +68,12 @@ impl StandIn {
         ceremony::write_genesis(&folder.path().join("genesis.json"), &document).unwrap();
         let ledger = Ledger::new(&document, secrets);
         let chain = ledger.chain;
-        let shared = Arc::new(Shared { ledger: Mutex::new(ledger), busy: AtomicU32::new(0) });
+        let shared = Arc::new(Shared {
+            ledger: Mutex::new(ledger),
+            vault: Mutex::default(),
+            busy: AtomicU32::new(0),
+            hides: AtomicBool::new(false),
+        });
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -81,6 +91,11 @@ impl StandIn {
     /// How many submissions are still answered with 503.
     pub fn busy(&self) -> u32 {
         self.shared.busy.load(Ordering::SeqCst)
+    }
+
+    /// From now on, proved answers say that there is nothing.
+    pub fn hide(&self, hides: bool) {
+        self.shared.hides.store(hides, Ordering::SeqCst);
     }
 
     /// Exchanges a signature of a block's certificate for another one.
@@ -137,8 +152,8 @@ struct Block {
     transactions: Vec<VerifiedTransaction>,
 }
 
-struct Ledger {
-    chain: ChainId,
+pub(crate) struct Ledger {
+    pub(crate) chain: ChainId,
     name: String,
     tip: Tip,
     secrets: Vec<SecretKey>,
@@ -153,6 +168,14 @@ struct Ledger {
 impl StateReader for Ledger {
     fn read(&self, key: &StateKey) -> Result<Option<Vec<u8>>, StateFault> {
         Ok(self.objects.get(key).cloned())
+    }
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, StateFault> {
+        let rows = self.objects.iter().map(|(key, value)| (key.to_bytes(), value.clone()));
+        let fits = |key: &[u8]| key.starts_with(prefix) && after.is_none_or(|after| key > after);
+        let mut rows: Vec<Row> = rows.filter(|(key, _)| fits(key)).collect();
+        rows.sort();
+        rows.truncate(limit);
+        Ok(rows)
     }
     fn is_committed(&self, id: &TransactionId) -> Result<bool, StateFault> {
         Ok(self.committed.contains(id))
@@ -276,7 +299,7 @@ impl Ledger {
     }
 }
 
-type Node = extract::State<Arc<Shared>>;
+pub(crate) type Node = extract::State<Arc<Shared>>;
 
 fn router(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -295,7 +318,9 @@ fn router(shared: Arc<Shared>) -> Router {
             get(async |node: Node, id: Id| object::<Practitioner>(&node, StateKey::Practitioner(parse(&id)))),
         )
         .route("/v1/proposals/{id}", get(async |node: Node, id: Id| object::<Proposal>(&node, StateKey::Proposal(parse(&id)))))
-        .route("/v1/accounts/{id}", get(async |node: Node, id: Id| object::<Account>(&node, StateKey::Account(parse(&id)))))
+        .route("/v1/validators/{hash}", get(validator_set))
+        .route("/v1/members", get(async |node: Node| proved::<Members>(&node, StateKey::Members)))
+        .route("/v1/accounts/{id}", get(account))
         .route("/v1/accounts/{id}/journal", get(journal))
         .route("/v1/blocks/{height}", get(block))
         .route("/v1/headers/{height}", get(header))
@@ -306,29 +331,53 @@ fn router(shared: Arc<Shared>) -> Router {
         )
         .route("/v1/transactions", post(submit))
         .route("/v1/transactions/batch", post(submit_batch))
+        .merge(stand_in_desk::routes())
         .with_state(shared)
 }
 
-type Id = extract::Path<String>;
+pub(crate) type Id = extract::Path<String>;
 
-fn parse<T: std::str::FromStr<Err = impl std::fmt::Debug>>(id: &str) -> T {
+pub(crate) fn parse<T: std::str::FromStr<Err = impl std::fmt::Debug>>(id: &str) -> T {
     id.parse().unwrap()
 }
 
-fn answer(value: Option<Value>) -> Response {
+pub(crate) fn answer(value: Option<Value>) -> Response {
     match value {
         Some(value) => axum::Json(value).into_response(),
         None => problem(StatusCode::NOT_FOUND, "Not found", "It does not exist.", None),
     }
 }
 
-fn problem(status: StatusCode, title: &str, detail: &str, rule: Option<&str>) -> Response {
+pub(crate) fn problem(status: StatusCode, title: &str, detail: &str, rule: Option<&str>) -> Response {
     let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail, "rule": rule });
     (status, [("content-type", "application/problem+json")], body.to_string()).into_response()
 }
 
 fn object<T: Canonical + Serialize>(node: &Node, key: StateKey) -> Response {
     answer(load::<T>(&*node.ledger.lock().unwrap(), &key).unwrap().map(|object| json!(object)))
+}
+
+/// What the state has under a key, with its proof. A node that hides accounts says that there is none.
+fn proved<T: Canonical + Serialize>(node: &Node, key: StateKey) -> Response {
+    let ledger = node.ledger.lock().unwrap();
+    let Some(block) = ledger.blocks.last() else { return answer(None) };
+    let bytes = ledger.objects.get(&key);
+    let proof = tree::prove(&*ledger, ledger.tip.height, &key, bytes.map(Vec::as_slice)).unwrap();
+    let object = bytes.map(|bytes| T::from_bytes(bytes).unwrap()).filter(|_| !node.hides.load(Ordering::SeqCst));
+    let proof = hex::encode(proof.to_bytes());
+    answer(Some(json!({ "object": object, "header": block.built.header, "certificate": block.certificate, "proof": proof })))
+}
+
+async fn account(node: Node, id: Id, query: extract::RawQuery) -> Response {
+    let key = StateKey::Account(parse(&id));
+    if query.0.as_deref() == Some("proof") { proved::<Account>(&node, key) } else { object::<Account>(&node, key) }
+}
+
+async fn validator_set(node: Node, hash: Id) -> Response {
+    let ledger = node.ledger.lock().unwrap();
+    let sets = ledger.blocks.iter().map(|block| &block.built.next_validators);
+    let found = sets.filter(|set| set.hash() == parse(&hash)).map(|set| json!(set)).next();
+    answer(found)
 }
 
 async fn organisations(node: Node) -> Response {

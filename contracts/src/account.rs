@@ -23,8 +23,10 @@ impl Powers {
     pub const SEAL: Powers = Powers(4);
     /// May take part in recovery by vetoing it.
     pub const VETO_RECOVERY: Powers = Powers(8);
+    /// May read records, as far as no seal is hidden from guardians.
+    pub const READ_RECORDS: Powers = Powers(16);
     /// Every power.
-    pub const ALL: Powers = Powers(15);
+    pub const ALL: Powers = Powers(31);
 
     /// Are all of `other`'s powers among these?
     pub fn include(self, other: Powers) -> bool {

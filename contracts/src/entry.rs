@@ -3,6 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
+use crate::access::{Denial, Granted};
 use crate::bytes::{Canonical, encode};
 use crate::rule::Rule;
 use crate::transaction::SignedTransaction;
@@ -17,6 +18,19 @@ pub enum Outcome {
     Applied = 1,
     /// It broke a rule and changed nothing.
     Rejected(Rule) = 2,
+    /// It took effect; the key that signed it is kept by the facility, for a person without a device.
+    AppliedCustodially = 3,
+    /// An access that the ledger grants.
+    Granted(Granted) = 4,
+    /// An access that the ledger denies. Unlike a rejection it is an event of the account's journal.
+    Denied(Denial) = 5,
+}
+
+impl Outcome {
+    /// Did it take effect?
+    pub fn is_applied(&self) -> bool {
+        !matches!(self, Self::Rejected(_) | Self::Denied(_))
+    }
 }
 
 /// A committed transaction with its outcome.
@@ -29,7 +43,7 @@ pub struct Entry {
 }
 
 impl Canonical for Entry {
-    const BYTES_MAX: usize = SignedTransaction::BYTES_MAX + 256;
+    const BYTES_MAX: usize = SignedTransaction::BYTES_MAX + 8 * 1024;
 }
 
 /// An entry's canonical bytes from a transaction's canonical bytes: the encoding is the one after the other.

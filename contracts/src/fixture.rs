@@ -197,7 +197,12 @@ impl Consortium {
 
     /// The account's key is replaced by `secret`'s.
     pub fn rotate_controller(&self, account: Label, secret: &SecretKey) -> Action {
-        Action::RotateController { account, key: secret.public(), possession: self.possession(account.0, secret) }
+        Action::RotateController {
+            account,
+            key: secret.public(),
+            custodial: false,
+            possession: self.possession(account.0, secret),
+        }
     }
 
     /// A practitioner of organisation `index` checked somebody's identity for `secret`'s key.

@@ -97,6 +97,22 @@ byte_array!(
     ProposalId, 32, true
 );
 byte_array!(
+    /// A grant's id: the id of the transaction that made it.
+    GrantId, 32, true
+);
+byte_array!(
+    /// A seal's id: the id of the transaction that made it.
+    SealId, 32, true
+);
+byte_array!(
+    /// A consult's id, the linked ID (連結ID): the id of the transaction that opened it.
+    ConsultId, 32, true
+);
+byte_array!(
+    /// A one-time X25519 public key, to which payloads travel sealed (rule X-2).
+    SealingKey, 32, true
+);
+byte_array!(
     /// An account's name on the ledger: the hash of the account's first public key. Its `Debug` shows nothing, so that no log
     /// line can carry one.
     Label, 32, false

@@ -94,7 +94,7 @@ impl Claim {
 
 /// Checks many claims at once: the same answers as [`Claim::holds`] for each, in less time. `random` weighs the equations
 /// and must be unpredictable to whoever made the signatures; a poor source can let a false batch pass, so it must come from
-/// the operating system's generator.
+/// the operating system's generator, or from a cryptographic one that it seeds.
 pub fn all_hold<'a>(claims: impl IntoIterator<Item = &'a Claim>, random: impl rand_core::RngCore + rand_core::CryptoRng) -> bool {
     let mut batch = ed25519_zebra::batch::Verifier::new();
     for claim in claims {

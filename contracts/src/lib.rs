@@ -6,11 +6,15 @@
 //!
 //! What it refuses to do: to read a file, to ask the time, to decide anything that two nodes could decide differently.
 
+pub mod access;
 pub mod account;
 pub mod block;
 pub mod bytes;
 pub mod category;
 pub mod certificate;
+pub mod consent;
+pub mod decision;
+pub mod emergency;
 pub mod entry;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
@@ -25,7 +29,9 @@ pub mod merkle;
 pub mod organisation;
 pub mod parameters;
 pub mod proposal;
+pub mod purpose;
 pub mod record;
+pub mod request;
 pub mod rule;
 pub mod state;
 pub mod tag;

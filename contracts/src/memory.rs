@@ -13,7 +13,7 @@ use crate::id::{ChainId, Hash, Label, TransactionId};
 use crate::journal::event_bytes;
 use crate::key::PublicKey;
 use crate::machine::{self, BlockFault, Built};
-use crate::state::{StateFault, StateKey, StateReader, load};
+use crate::state::{Row, StateFault, StateKey, StateReader, load};
 use crate::time::{Height, Time};
 use crate::transaction::VerifiedTransaction;
 use crate::tree::{self, StateProof, TreeStore, TreeUpdate};
@@ -186,9 +186,25 @@ impl StateReader for MemoryLedger {
         Ok(self.objects.get(key).cloned())
     }
 
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, StateFault> {
+        // Only a record's kind is ever scanned; its keys' order is the order of their bytes.
+        let first =
+            borsh::from_slice::<StateKey>(&padded(after.unwrap_or(prefix))).map_err(|error| StateFault(error.to_string()))?;
+        let rows = self.objects.range(first..).map(|(key, value)| (key.to_bytes(), value.clone()));
+        let fits = |key: &[u8]| key.starts_with(prefix) && after.is_none_or(|after| key > after);
+        Ok(rows.skip_while(|(key, _)| !fits(key)).take_while(|(key, _)| fits(key)).take(limit).collect())
+    }
+
     fn is_committed(&self, id: &TransactionId) -> Result<bool, StateFault> {
         Ok(self.committed.contains_key(id))
     }
+}
+
+/// A record's key from the beginning of one: zeros for what is missing.
+fn padded(start: &[u8]) -> Vec<u8> {
+    let mut key = start.to_vec();
+    key.resize(start.len().max(65), 0);
+    key
 }
 
 impl TreeStore for MemoryLedger {

@@ -62,6 +62,15 @@ pub enum Change {
     } = 6,
     /// Change the parameters.
     SetParameters(Parameters) = 7,
+    /// Declare a disaster: the emergency accesses of these organisations have no quota until it ends by itself.
+    DeclareDisaster {
+        /// Where.
+        area: Text<60>,
+        /// Whose.
+        organisations: List<OrganisationId, 64>,
+        /// How long, from the deciding vote on, in milliseconds.
+        duration_ms: u64,
+    } = 8,
 }
 
 /// A proposal in the ledger's state.
@@ -105,7 +114,7 @@ pub enum ProposalStatus {
 }
 
 impl Canonical for Change {
-    const BYTES_MAX: usize = 1024;
+    const BYTES_MAX: usize = 3 * 1024;
 }
 
 impl Canonical for Proposal {

@@ -62,6 +62,7 @@ rules! {
     EvidenceKnown = 26, "T-26", "Evidence against a validator for a height is taken once.";
     NoChange = 27, "T-27", "A change changes something.";
     TooManyMembers = 28, "T-28", "A consortium has at most 1,024 members, suspended ones included.";
+    BadDisaster = 29, "T-29", "A disaster names an area and members, lasts between one second and 31 days, and is one of at most 16 at once.";
     // Accounts.
     UnknownAccount = 40, "A-1", "The account exists.";
     AccountExists = 41, "A-2", "The account to be opened does not exist yet.";
@@ -87,6 +88,35 @@ rules! {
     BadFlags = 74, "R-5", "Only provider flags that exist are set.";
     SupersedesItself = 75, "R-6", "A record is superseded by another one.";
     RecordErased = 76, "R-7", "The record is not erased yet.";
+    // Consent.
+    MayNotConsent = 100, "C-1", "The transaction is signed by the account's controller, or by a guardian with the power for it.";
+    NoCategories = 101, "C-2", "A grant permits at least one category.";
+    TooManyGrants = 102, "C-3", "An account has at most 64 grants that have not ended.";
+    UnknownGrant = 103, "C-4", "The grant exists.";
+    GrantEnded = 104, "C-5", "The grant is in force: neither revoked, nor expired, nor still to come.";
+    HiddenFromGuardians = 105, "C-6", "A seal that is hidden from guardians is made and changed by the controller only.";
+    EmptySeal = 106, "C-7", "A seal covers something, and holds against somebody.";
+    TooManySeals = 107, "C-8", "An account has at most 64 seals.";
+    UnknownSeal = 108, "C-9", "The seal exists.";
+    SealIsFull = 109, "C-10", "A seal on chosen records follows at most 224 successors of them.";
+    NotPassedOn = 110, "C-11", "A consult follows from a grant or consult that may be passed on.";
+    NotTheHolder = 111, "C-12", "A consult is opened by whom its parent permits to read.";
+    ConsultsItself = 112, "C-13", "A consult names another reader than its opener.";
+    ConsultTooWide = 113, "C-14", "A consult lies within its parent: categories, records, end.";
+    ConsultTooDeep = 114, "C-15", "A grant is passed on at most as often as the parameters allow.";
+    TooManyConsults = 115, "C-16", "An account has at most 64 consults that have not ended.";
+    UnknownConsult = 116, "C-17", "The consult exists.";
+    ConsultClosed = 117, "C-18", "The consult is open, and everything that it follows from is in force.";
+    NotOfTheConsult = 118, "C-19", "The practitioner takes part in the consult: closing is for its opener and its reader, answering for its reader.";
+    MayNotReadJournal = 119, "C-20", "The reading of a journal is announced by a guardian with that power, or by a regulator's auditor.";
+    // Accesses and payloads.
+    UnknownAccess = 130, "E-1", "The access was granted on this account.";
+    NotTheCustodiansMachine = 131, "E-2", "The custodian's statement is signed by one of its registered machines.";
+    NotTheReadersMachine = 132, "E-3", "The reader's statement is signed by a registered machine of its organisation, or by the person who asked.";
+    NotGranted = 133, "E-4", "The records are among those that the access grants.";
+    UnknownReview = 134, "E-5", "The access has a review.";
+    ReviewClosed = 135, "E-6", "The review is open.";
+    NotAReviewer = 136, "E-7", "A review is closed by another practitioner of the reader's organisation or of the custodian, or by a regulator's auditor.";
 }
 
 impl std::fmt::Display for Rule {

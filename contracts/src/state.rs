@@ -4,13 +4,14 @@
 //! and are kept only so that execution finds them.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::bytes::{Canonical, List};
-use crate::id::{Hash, Label, OrganisationId, PractitionerId, ProposalId, RecordId, TransactionId};
+use crate::id::{ConsultId, Hash, Label, OrganisationId, PractitionerId, ProposalId, RecordId, TransactionId};
 use crate::key::PublicKey;
 use crate::organisation::{Organisation, Peer, Practitioner};
 use crate::parameters::Parameters;
@@ -33,6 +34,8 @@ pub enum StateKey {
     Validators = 3,
     /// The ids of all members, suspended ones too ([`Members`]). Proved.
     Members = 4,
+    /// Disaster windows ([`Disasters`]). Proved.
+    Disasters = 5,
     /// An organisation ([`Organisation`]). Proved.
     Organisation(OrganisationId) = 10,
     /// A practitioner ([`Practitioner`]). Proved.
@@ -43,10 +46,20 @@ pub enum StateKey {
     Proposal(ProposalId) = 13,
     /// Evidence against a validator for a height ([`EvidenceTaken`]). Proved.
     Evidence(PublicKey, Height) = 14,
+    /// An organisation's emergencies ([`EmergencyDesk`]). Proved.
+    EmergencyDesk(OrganisationId) = 15,
     /// An account ([`Account`]). Proved.
     Account(Label) = 40,
     /// A record ([`Record`]). Follows from the account's journal.
     Record(Label, RecordId) = 70,
+    /// An account's grants, seals and consults ([`Consent`]). Follows from the account's journal.
+    Consent(Label) = 71,
+    /// On which account a consult is ([`ConsultPlace`]). Follows from the account's journal.
+    Consult(ConsultId) = 72,
+    /// A granted access ([`Access`]). Follows from the account's journal.
+    Access(TransactionId) = 73,
+    /// The review of an emergency access ([`Review`]). Follows from the account's journal.
+    Review(TransactionId) = 74,
     /// To what a registered key belongs ([`KeyUse`]).
     Key(PublicKey) = 100,
 }
@@ -59,7 +72,7 @@ impl StateKey {
 
     /// Is the object a leaf of the state tree?
     pub fn is_proved(&self) -> bool {
-        !matches!(self, Self::Record(..) | Self::Key(_))
+        !matches!(self, Self::Record(..) | Self::Consent(_) | Self::Consult(_) | Self::Access(_) | Self::Review(_) | Self::Key(_))
     }
 
     /// Where the object stands in the state tree.
@@ -77,6 +90,11 @@ impl StateKey {
     pub const PROPOSAL_PREFIX: u8 = 13;
     /// The prefix of all evidence's keys in a store.
     pub const EVIDENCE_PREFIX: u8 = 14;
+
+    /// The prefix of all granted accesses' keys in a store.
+    pub const ACCESS_PREFIX: u8 = 73;
+    /// The prefix of all reviews' keys in a store.
+    pub const REVIEW_PREFIX: u8 = 74;
 
     /// The prefix of the keys of one account's records in a store.
     pub fn records_prefix(account: &Label) -> Vec<u8> {
@@ -102,6 +120,13 @@ pub const MEMBERS_MAX: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Members(pub List<OrganisationId, MEMBERS_MAX>);
+
+/// On which account a consult is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct ConsultPlace {
+    /// The account.
+    pub account: Label,
+}
 
 /// To what a key belongs (rule T-6). Account keys are not listed: nothing may tie two accounts together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -134,6 +159,9 @@ impl Canonical for Clock {
 impl Canonical for Members {
     const BYTES_MAX: usize = 4 + MEMBERS_MAX * 32;
 }
+impl Canonical for ConsultPlace {
+    const BYTES_MAX: usize = 32;
+}
 impl Canonical for KeyUse {
     const BYTES_MAX: usize = 33;
 }
@@ -146,10 +174,17 @@ impl Canonical for EvidenceTaken {
 #[error("the state cannot be read: {0}")]
 pub struct StateFault(pub String);
 
+/// A stored key's bytes and its object's bytes.
+pub type Row = (Vec<u8>, Vec<u8>);
+
 /// Committed state, as execution reads it.
 pub trait StateReader {
     /// The object's bytes under `key` ([`StateKey::to_bytes`]).
     fn read(&self, key: &StateKey) -> Result<Option<Vec<u8>>, StateFault>;
+
+    /// The objects under the keys that begin with `prefix` and come after `after`, in the order of their keys' bytes: at most
+    /// `limit` of them.
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, StateFault>;
 
     /// Was this transaction committed in a block whose time is not yet past the transaction's `void_after`?
     fn is_committed(&self, id: &TransactionId) -> Result<bool, StateFault>;
@@ -242,5 +277,34 @@ impl<'a> Working<'a> {
     /// Reads a record.
     pub fn record(&self, account: &Label, id: &RecordId) -> Result<Option<Record>, StateFault> {
         self.load(&StateKey::Record(*account, *id))
+    }
+
+    /// Up to `limit` of an account's records in the order of their ids, those after `after` if it is given.
+    pub fn records(
+        &self,
+        account: &Label,
+        after: Option<&RecordId>,
+        limit: usize,
+    ) -> Result<Vec<(RecordId, Record)>, StateFault> {
+        let prefix = StateKey::records_prefix(account);
+        let start = after.map(|id| StateKey::Record(*account, *id));
+        let from = start
+            .as_ref()
+            .map_or(Bound::Included(StateKey::Record(*account, RecordId([0; 32]))), |key| Bound::Excluded(key.clone()));
+        let to = Bound::Included(StateKey::Record(*account, RecordId([0xFF; 32])));
+        // What this block has written stands over what was committed. Records are never removed.
+        let mut found: BTreeMap<StateKey, Vec<u8>> =
+            self.writes.range((from, to)).filter_map(|(key, value)| Some((key.clone(), value.clone()?))).take(limit).collect();
+        for (key, value) in self.reader.scan(&prefix, start.map(|key| key.to_bytes()).as_deref(), limit)? {
+            let key: StateKey = borsh::from_slice(&key).map_err(|error| StateFault(error.to_string()))?;
+            found.entry(key).or_insert(value);
+        }
+        let mut records = Vec::with_capacity(found.len().min(limit));
+        for (key, value) in found.into_iter().take(limit) {
+            let StateKey::Record(_, id) = key else { continue };
+            let record = Record::from_bytes(&value).map_err(|error| StateFault(error.to_string()))?;
+            records.push((id, record));
+        }
+        Ok(records)
     }
 }

@@ -61,6 +61,12 @@ tags! {
     COMMITMENT = "inro/1/commitment";
     /// A practitioner's licence number, with its salt.
     LICENCE = "inro/1/licence";
+    /// What the signer of a request to a node states.
+    REQUEST = "inro/1/request";
+    /// The body of a signed request.
+    REQUEST_BODY = "inro/1/request-body";
+    /// A text that a facility keeps and the ledger only commits to: an emergency's reason, a review's report.
+    TEXT = "inro/1/text";
 }
 
 impl Tag {
@@ -72,13 +78,19 @@ impl Tag {
     /// `SHA-256(length of tag ‖ tag ‖ parts)`. Parts are joined without separators: each caller's parts have fixed lengths but
     /// the last.
     pub fn hash(self, parts: &[&[u8]]) -> Hash {
-        let mut hasher = Sha256::new();
-        hasher.update([self.0.len() as u8]);
-        hasher.update(self.0.as_bytes());
+        let mut hasher = self.hasher();
         for part in parts {
             hasher.update(part);
         }
         Hash(hasher.finalize().into())
+    }
+
+    /// A hasher that has taken the tag, for what comes in pieces.
+    pub fn hasher(self) -> Sha256 {
+        let mut hasher = Sha256::new();
+        hasher.update([self.0.len() as u8]);
+        hasher.update(self.0.as_bytes());
+        hasher
     }
 
     /// The message that is signed: `length of tag ‖ tag ‖ statement`.

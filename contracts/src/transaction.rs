@@ -8,9 +8,15 @@ use std::sync::Arc;
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
+use crate::access::{AccessRequest, Basis, DisclosureRefusal, GRANTED_MAX, PayloadFault};
 use crate::account::{AccountOpening, Guardian, Possession};
-use crate::bytes::{Canonical, Malformed, encode};
-use crate::id::{ChainId, Hash, Label, OrganisationId, PractitionerId, ProposalId, RecordId, TransactionId};
+use crate::bytes::{Canonical, List, Malformed, encode};
+use crate::consent::{ConsultTerms, GrantTerms, SealTerms};
+use crate::emergency::Finding;
+use crate::id::{
+    ChainId, Commitment, ConsultId, GrantId, Hash, Label, OrganisationId, PractitionerId, ProposalId, RecordId, SealId,
+    TransactionId,
+};
 use crate::key::{Claim, PublicKey, SecretKey, Signature};
 use crate::organisation::{PeerRecord, Role};
 use crate::proposal::Change;
@@ -143,6 +149,8 @@ pub enum Action {
         account: Label,
         /// The new key.
         key: PublicKey,
+        /// Is the wallet that holds it kept by the facility?
+        custodial: bool,
         /// Its proof of possession.
         possession: Signature,
     } = 41,
@@ -223,6 +231,137 @@ pub enum Action {
         /// The flags now.
         flags: ProviderFlags,
     } = 73,
+    /// Permits reading. Signed by the controller, or a guardian with that power.
+    Grant {
+        /// The account.
+        account: Label,
+        /// What is permitted.
+        terms: GrantTerms,
+    } = 100,
+    /// Revokes a grant, with all consults that follow from it. Signed by the controller, or a guardian with that power.
+    Revoke {
+        /// The account.
+        account: Label,
+        /// Which.
+        grant: GrantId,
+    } = 101,
+    /// Seals (封印). Signed by the controller, or a guardian with that power.
+    Seal {
+        /// The account.
+        account: Label,
+        /// What is refused.
+        terms: SealTerms,
+    } = 102,
+    /// Lifts a seal for a time, or ends its lifting. Signed by the controller, or a guardian with that power.
+    LiftSeal {
+        /// The account.
+        account: Label,
+        /// Which.
+        seal: SealId,
+        /// Until when; a time that is over puts it back in force.
+        until: Time,
+    } = 103,
+    /// Takes a seal away. Signed by the controller, or a guardian with that power.
+    Unseal {
+        /// The account.
+        account: Label,
+        /// Which.
+        seal: SealId,
+    } = 104,
+    /// Asks to read; the ledger decides. Signed by the practitioner, or by the person or a guardian.
+    Access(AccessRequest) = 105,
+    /// The custodian's statement that it handed records over. Signed by one of its machines.
+    Disclose {
+        /// The account.
+        account: Label,
+        /// The access.
+        access: TransactionId,
+        /// Which of its records.
+        records: List<RecordId, GRANTED_MAX>,
+    } = 106,
+    /// The reader's statement that records arrived and are what was committed to. Signed by a machine of the reader's
+    /// organisation, or by the person who asked.
+    Acknowledge {
+        /// The account.
+        account: Label,
+        /// The access.
+        access: TransactionId,
+        /// Which of its records.
+        records: List<RecordId, GRANTED_MAX>,
+    } = 107,
+    /// The reader's statement that a payload was wrong or did not come. Signed like [`Self::Acknowledge`].
+    ReportPayload {
+        /// The account.
+        account: Label,
+        /// The access.
+        access: TransactionId,
+        /// Which of its records.
+        record: RecordId,
+        /// What was wrong.
+        fault: PayloadFault,
+    } = 108,
+    /// The custodian's statement that it hands a granted record not over. Signed by one of its machines.
+    RefuseDisclosure {
+        /// The account.
+        account: Label,
+        /// The access.
+        access: TransactionId,
+        /// Which of its records.
+        record: RecordId,
+        /// Why.
+        reason: DisclosureRefusal,
+    } = 109,
+    /// Passes a grant on to a named reader. Signed by the practitioner who opens the consult.
+    OpenConsult {
+        /// The account.
+        account: Label,
+        /// The practitioner who signs.
+        practitioner: PractitionerId,
+        /// What is passed on.
+        terms: ConsultTerms,
+    } = 110,
+    /// Closes a consult, with all that follow from it. Signed by its opener or reader, or for the patient.
+    CloseConsult {
+        /// The account.
+        account: Label,
+        /// The consult.
+        consult: ConsultId,
+        /// The practitioner who signs; `None` if the controller or a guardian does.
+        practitioner: Option<PractitionerId>,
+    } = 111,
+    /// Commits to the answer of a consult, which travels sealed to its opener. Signed by its reader.
+    AnswerConsult {
+        /// The account.
+        account: Label,
+        /// The consult.
+        consult: ConsultId,
+        /// The practitioner who signs.
+        practitioner: PractitionerId,
+        /// The salted commitment to the answer.
+        commitment: Commitment,
+        /// The answer's length in bytes.
+        size: u64,
+    } = 112,
+    /// Closes the review of an emergency access. Signed by the reviewer.
+    CloseReview {
+        /// The account.
+        account: Label,
+        /// The emergency access.
+        access: TransactionId,
+        /// The practitioner who signs.
+        practitioner: PractitionerId,
+        /// What was found.
+        finding: Finding,
+        /// The salted hash of the report that the reviewer keeps.
+        report: Hash,
+    } = 113,
+    /// Tells the account that its journal is about to be read. Signed by a guardian, or by a regulator's auditor.
+    ReadJournal {
+        /// The account.
+        account: Label,
+        /// The auditor who signs; `None` if a guardian does.
+        practitioner: Option<PractitionerId>,
+    } = 114,
 }
 
 /// In which lane a transaction waits (rule L-10). Earlier lanes have a share of each block kept for them.
@@ -261,7 +400,21 @@ impl Action {
             | Self::DismissGuardian { .. }
             | Self::VetoRecovery { .. }
             | Self::EraseRecord { .. }
-            | Self::SetProviderFlags { .. } => Lane::Guard,
+            | Self::SetProviderFlags { .. }
+            | Self::Revoke { .. }
+            | Self::Seal { .. }
+            | Self::CloseConsult { .. } => Lane::Guard,
+            // Putting a seal back in force takes a right away; lifting one does not, but the ledger sees which only later.
+            Self::LiftSeal { .. } => Lane::Guard,
+            Self::Access(AccessRequest { basis: Basis::Emergency(_), .. }) => Lane::Emergency,
+            Self::Access(_)
+            | Self::Grant { .. }
+            | Self::Disclose { .. }
+            | Self::Acknowledge { .. }
+            | Self::ReportPayload { .. }
+            | Self::RefuseDisclosure { .. }
+            | Self::OpenConsult { .. }
+            | Self::AnswerConsult { .. } => Lane::Access,
             Self::RegisterPractitioner { .. }
             | Self::RenewPractitioner { .. }
             | Self::OpenAccount { .. }
@@ -269,7 +422,10 @@ impl Action {
             | Self::AttestRecovery { .. }
             | Self::CompleteRecovery { .. }
             | Self::RegisterRecord { .. }
-            | Self::SupersedeRecord { .. } => Lane::Bulk,
+            | Self::SupersedeRecord { .. }
+            | Self::Unseal { .. }
+            | Self::CloseReview { .. }
+            | Self::ReadJournal { .. } => Lane::Bulk,
         }
     }
 
@@ -302,7 +458,7 @@ impl Action {
             Self::RotatePractitioner { practitioner, key, possession: proof } => {
                 vec![possession(practitioner.0, key, proof)]
             }
-            Self::RotateController { account, key, possession: proof }
+            Self::RotateController { account, key, possession: proof, .. }
             | Self::AttestRecovery { account, new_key: key, possession: proof, .. } => {
                 vec![possession(account.0, key, proof)]
             }
@@ -352,7 +508,7 @@ pub struct SignedTransaction {
 }
 
 impl Canonical for SignedTransaction {
-    const BYTES_MAX: usize = 4096;
+    const BYTES_MAX: usize = 5 * 1024;
 }
 
 /// A transaction whose bytes were parsed once and kept. Its signatures are not checked yet.

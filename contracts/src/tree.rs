@@ -3,8 +3,8 @@
 
 use std::cell::RefCell;
 
-use jmt::storage::{LeafNode, Node, NodeKey, TreeReader};
-use jmt::{JellyfishMerkleTree, KeyHash, OwnedValue, ValueHash, Version};
+use jmt::storage::{LeafNode, Node, NodeKey, TreeReader, TreeUpdateBatch};
+use jmt::{JellyfishMerkleTree, KeyHash, OwnedValue, RootHash, ValueHash, Version};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
@@ -84,12 +84,31 @@ pub fn update<'a, S: TreeStore + ?Sized>(
 ) -> Result<(Hash, TreeUpdate), StateFault> {
     let reader = Reader { store, value: None };
     let tree = JellyfishMerkleTree::<_, Sha256>::new(&reader);
-    let changes =
-        writes.into_iter().filter(|(key, _)| key.is_proved()).map(|(key, value)| (KeyHash(key.tree_key().0), value.clone()));
-    let (root, batch) = tree.put_value_set(changes, height.0).map_err(fault)?;
+    let changes: Vec<(KeyHash, Option<OwnedValue>)> = writes
+        .into_iter()
+        .filter(|(key, _)| key.is_proved())
+        .map(|(key, value)| (KeyHash(key.tree_key().0), value.clone()))
+        .collect();
+    let (root, batch) = apply(&tree, height.0, changes).map_err(fault)?;
     let nodes = batch.node_batch.nodes().iter().map(|(key, node)| (node_key_bytes(key), encode(node))).collect();
     let stale = batch.stale_node_index_batch.iter().map(|index| node_key_bytes(&index.node_key)).collect();
     Ok((Hash(root.0), TreeUpdate { nodes, stale }))
+}
+
+/// One version's changes. Without removals they are made in one walk over the tree, which hashes each node once; one after the
+/// other, every change hashes the nodes above it again. Both give the same tree.
+fn apply<R: TreeReader>(
+    tree: &JellyfishMerkleTree<'_, R, Sha256>,
+    version: Version,
+    changes: Vec<(KeyHash, Option<OwnedValue>)>,
+) -> anyhow::Result<(RootHash, TreeUpdateBatch)> {
+    if changes.is_empty() || changes.iter().any(|(_, value)| value.is_none()) {
+        return tree.put_value_set(changes, version);
+    }
+    let values = changes.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+    let (roots, batch) = tree.batch_put_value_sets(vec![values], None, version)?;
+    let root = roots.first().ok_or_else(|| anyhow::anyhow!("the tree has no root"))?;
+    Ok((*root, batch))
 }
 
 /// A proof that an object of the state has certain bytes, or that it does not exist.
@@ -113,7 +132,7 @@ impl StateProof {
 
     /// Checks that the state with this root has `value` under `key`; `None` for absence.
     pub fn check(&self, root: &Hash, key: &StateKey, value: Option<&[u8]>) -> Result<(), FalseStateProof> {
-        self.0.verify(jmt::RootHash(root.0), KeyHash(key.tree_key().0), value).map_err(|error| FalseStateProof(error.to_string()))
+        self.0.verify(RootHash(root.0), KeyHash(key.tree_key().0), value).map_err(|error| FalseStateProof(error.to_string()))
     }
 }
 
@@ -148,4 +167,50 @@ fn node_key_bytes(key: &NodeKey) -> Vec<u8> {
     let mut bytes = key.version().to_be_bytes().to_vec();
     bytes.extend_from_slice(&encode(key.nibble_path()));
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tag::Tag;
+
+    #[derive(Default)]
+    struct Nodes(BTreeMap<Vec<u8>, Vec<u8>>);
+
+    impl TreeStore for Nodes {
+        fn tree_node(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateFault> {
+            Ok(self.0.get(key).cloned())
+        }
+    }
+
+    proptest! {
+        /// Two ways lead through `jmt`: one walk for a whole block, and one change after the other where objects are removed. Were
+        /// they to give different trees, a block's root would depend on which of them a node takes.
+        #[test]
+        fn a_block_in_one_walk_gives_the_tree_that_its_changes_one_by_one_give(
+            blocks in prop::collection::vec(prop::collection::btree_map(0u8..80, prop::option::weighted(0.9, any::<u8>()), 1..40), 1..8),
+        ) {
+            let mut store = Nodes::default();
+            for (version, block) in (0..).zip(blocks) {
+                let changes: Vec<_> = block
+                    .into_iter()
+                    .map(|(key, value)| (KeyHash(Tag::STATE_KEY.hash(&[&[key]]).0), value.map(|value| vec![value])))
+                    // An empty tree has nothing to remove.
+                    .filter(|(_, value)| version > 0 || value.is_some())
+                    .collect();
+                let reader = Reader { store: &store, value: None };
+                let tree = JellyfishMerkleTree::<_, Sha256>::new(&reader);
+                let (root, batch) = apply(&tree, version, changes.clone()).unwrap();
+                let (expected_root, expected) = tree.put_value_set(changes, version).unwrap();
+                prop_assert_eq!(root, expected_root);
+                prop_assert_eq!(batch.node_batch.nodes(), expected.node_batch.nodes());
+                prop_assert_eq!(&batch.stale_node_index_batch, &expected.stale_node_index_batch);
+                store.0.extend(batch.node_batch.nodes().iter().map(|(key, node)| (node_key_bytes(key), encode(node))));
+            }
+        }
+    }
 }

@@ -1,9 +1,13 @@
 //! Every decoder survives any bytes, and encodes back exactly what it accepts.
 
+use inro_contracts::access::{Access, Denial};
 use inro_contracts::account::Account;
 use inro_contracts::block::Header;
 use inro_contracts::bytes::{Canonical, List, Malformed, Text};
+use inro_contracts::category::{Categories, Category};
 use inro_contracts::certificate::Certificate;
+use inro_contracts::consent::{Against, Consent, Parent, Party, SealTarget};
+use inro_contracts::emergency::{Disasters, EmergencyDesk, Review};
 use inro_contracts::entry::{Entry, Outcome};
 use inro_contracts::fixture::{self, Consortium, text};
 use inro_contracts::genesis::{Declaration, GenesisDocument, SignedDeclaration};
@@ -15,7 +19,7 @@ use inro_contracts::parameters::Parameters;
 use inro_contracts::proposal::{Change, Proposal};
 use inro_contracts::record::{Record, RecordStatus};
 use inro_contracts::rule::Rule;
-use inro_contracts::state::{Clock, EvidenceTaken, KeyUse, Members};
+use inro_contracts::state::{Clock, ConsultPlace, EvidenceTaken, KeyUse, Members};
 use inro_contracts::time::{Height, Time};
 use inro_contracts::transaction::{ParsedTransaction, SignedTransaction};
 use inro_contracts::validator::ValidatorSet;
@@ -59,7 +63,19 @@ fn all() -> Vec<Case> {
         of::<Account>(vec![samples::account()]),
         of::<Header>(vec![samples::header()]),
         of::<Certificate>(vec![samples::certificate()]),
-        of::<Entry>(vec![samples::entry(Outcome::Applied), samples::entry(Outcome::Rejected(Rule::NoVeto))]),
+        of::<Entry>(vec![
+            samples::entry(Outcome::Applied),
+            samples::entry(Outcome::Rejected(Rule::NoVeto)),
+            samples::entry(Outcome::AppliedCustodially),
+            samples::entry(Outcome::Granted(samples::granted())),
+            samples::entry(Outcome::Denied(Denial::Sealed)),
+        ]),
+        of::<Access>(vec![samples::access()]),
+        of::<Consent>(vec![samples::consent(), Consent::default()]),
+        of::<Review>(vec![samples::review()]),
+        of::<EmergencyDesk>(vec![samples::desk(), EmergencyDesk::default()]),
+        of::<Disasters>(vec![samples::disasters(), Disasters::default()]),
+        of::<ConsultPlace>(vec![ConsultPlace { account: samples::LABEL }]),
         of::<Event>(vec![samples::event()]),
         of::<GenesisDocument>(vec![consortium.document.clone()]),
         of::<SignedDeclaration>(consortium.document.declarations.to_vec()),
@@ -139,6 +155,99 @@ fn the_longest_value_of_a_type_fits_its_limit() {
     let mut certificate = samples::certificate();
     certificate.signatures = fixture::list(vec![certificate.signatures[0].clone(); 256]);
     assert!(Certificate::from_bytes(&certificate.to_bytes()).is_ok());
+}
+
+#[test]
+fn the_longest_word_of_a_patient_and_the_longest_answer_fit_their_limits() {
+    let record = samples::RECORD;
+    let mut consent = samples::consent();
+    let party = Party::Organisation(OrganisationId([1; 32]));
+    let mut seal = consent.seals[0].clone();
+    seal.terms.target = SealTarget::Records(fixture::list(vec![record; 32]));
+    seal.terms.against = Against::Named(fixture::list(vec![party; 16]));
+    seal.successors = fixture::list(vec![record; 224]);
+    let mut consult = consent.consults[0].clone();
+    consult.terms.records = fixture::list(vec![record; 32]);
+    consult.terms.parent = Parent::Consult(samples::CONSULT);
+    consent.grants = fixture::list(vec![consent.grants[0]; 64]);
+    consent.seals = fixture::list(vec![seal.clone(); 64]);
+    consent.consults = fixture::list(vec![consult.clone(); 64]);
+    assert!(Consent::from_bytes(&consent.to_bytes()).is_ok());
+    let mut access = samples::access();
+    access.request.records = fixture::list(vec![record; 64]);
+    access.request.basis = inro_contracts::access::Basis::Emergency(samples::claim());
+    access.records = fixture::list(vec![record; 128]);
+    assert!(Access::from_bytes(&access.to_bytes()).is_ok());
+    let mut desk = samples::desk();
+    desk.open = fixture::list(vec![desk.open[0]; 1024]);
+    assert!(EmergencyDesk::from_bytes(&desk.to_bytes()).is_ok());
+    let mut disasters = samples::disasters();
+    disasters.0 = fixture::list(vec![
+        inro_contracts::emergency::Disaster {
+            area: text(&"x".repeat(60)),
+            organisations: fixture::list(vec![OrganisationId([1; 32]); 64]),
+            until: Time(1),
+        };
+        16
+    ]);
+    assert!(Disasters::from_bytes(&disasters.to_bytes()).is_ok());
+
+    let (account, practitioner) = (samples::LABEL, samples::PERSON);
+    let declaration = inro_contracts::proposal::Change::DeclareDisaster {
+        area: text(&"x".repeat(60)),
+        organisations: fixture::list(vec![OrganisationId([1; 32]); 64]),
+        duration_ms: 1,
+    };
+    assert!(Change::from_bytes(&declaration.to_bytes()).is_ok());
+    use inro_contracts::transaction::Action;
+    for action in [
+        Action::Disclose { account, access: samples::ACCESS, records: fixture::list(vec![record; 128]) },
+        Action::Access(access.request),
+        Action::Seal { account, terms: seal.terms },
+        Action::OpenConsult { account, practitioner, terms: consult.terms },
+        Action::Propose { organisation: OrganisationId([1; 32]), change: declaration },
+    ] {
+        let signed = samples::transaction(action);
+        assert!(SignedTransaction::from_bytes(&signed.to_bytes()).is_ok());
+    }
+    let mut granted = samples::granted();
+    granted.records = fixture::list(vec![record; 128]);
+    let entry = samples::entry(Outcome::Granted(granted));
+    assert!(Entry::from_bytes(&entry.to_bytes()).is_ok());
+}
+
+#[test]
+fn a_set_of_categories_names_only_categories_that_exist() {
+    let only = Categories::only(&[Category::Referral, Category::Other]);
+    assert_eq!(borsh::to_vec(&only).ok(), Some(((1u64 << 20) | 1).to_le_bytes().to_vec()));
+    for bits in [0, 1, (1 << 21) - 1, u64::MAX] {
+        assert!(borsh::from_slice::<Categories>(&u64::to_le_bytes(bits)).is_ok(), "{bits:x}");
+    }
+    for bits in [1 << 21, u64::MAX - 1, u64::MAX >> 1] {
+        assert!(borsh::from_slice::<Categories>(&u64::to_le_bytes(bits)).is_err(), "{bits:x}");
+    }
+    for category in Category::ALL {
+        assert_eq!(category.name().parse(), Ok(category));
+        assert_eq!(serde_json::to_string(&category).ok(), Some(format!("\"{}\"", category.name())));
+        assert!(Categories::ALL.holds(category) && Categories::only(&[category]).within(Categories::ALL));
+        assert!(!Categories::ALL.within(Categories::only(&[category])));
+    }
+    assert_eq!(serde_json::to_string(&Categories::ALL).ok(), Some("\"all\"".into()));
+    assert_eq!(serde_json::to_string(&only).ok(), Some("[\"referral\",\"other\"]".into()));
+    assert!(serde_json::from_str::<Categories>("\"some\"").is_err());
+}
+
+#[test]
+fn purposes_rules_and_denials_read_back_their_codes() {
+    for purpose in inro_contracts::purpose::Purpose::ALL {
+        assert_eq!(purpose.code().parse(), Ok(*purpose));
+        assert_eq!(serde_json::to_string(purpose).ok(), Some(format!("\"{}\"", purpose.code())));
+    }
+    for denial in Denial::ALL {
+        let json = serde_json::to_string(denial).expect("memory");
+        assert_eq!(serde_json::from_str::<Denial>(&json).ok(), Some(*denial));
+    }
+    assert!(serde_json::from_str::<Denial>("\"D-1.99\"").is_err());
 }
 
 #[test]

@@ -4,21 +4,27 @@
 //! Hashes and signatures here were computed by a second implementation, from the layouts in `docs/spec/`.
 
 use borsh::BorshSerialize;
-use inro_contracts::account::{Account, AccountOpening, Possession};
+use inro_contracts::access::{Basis, Denial, DisclosureRefusal, PayloadFault, Reader};
+use inro_contracts::account::{Account, AccountOpening, Possession, Powers};
 use inro_contracts::bytes::encode;
 use inro_contracts::category::Category;
 use inro_contracts::certificate::{Certificate, CommitSignature};
+use inro_contracts::consent::{InEmergency, Visibility};
+use inro_contracts::emergency::{EmergencyReason, Finding};
 use inro_contracts::entry::Outcome;
 use inro_contracts::fixture::{self, Consortium, list};
 use inro_contracts::genesis::{Declaration, DeclaredPractitioner, DeclaredValidator, GenesisDocument, SignedDeclaration};
-use inro_contracts::id::{BlockId, ChainId, Commitment, Hash, Label, OrganisationId, PractitionerId, ProposalId, RecordId};
+use inro_contracts::id::{
+    BlockId, ChainId, Commitment, ConsultId, Hash, Label, OrganisationId, PractitionerId, ProposalId, RecordId,
+};
 use inro_contracts::key::PublicKey;
 use inro_contracts::organisation::{Organisation, OrganisationKind, Peer, PeerKind, Practitioner, Role, Standing};
 use inro_contracts::parameters::Parameters;
 use inro_contracts::proposal::Change;
+use inro_contracts::purpose::Purpose;
 use inro_contracts::record::{ErasureReason, ProviderFlags, Record, RecordManifest, RecordStatus};
 use inro_contracts::rule::Rule;
-use inro_contracts::state::{Clock, EvidenceTaken, KeyUse, Members, StateKey};
+use inro_contracts::state::{Clock, ConsultPlace, EvidenceTaken, KeyUse, Members, StateKey};
 use inro_contracts::time::{Height, Time};
 use inro_contracts::transaction::{Action, ParsedTransaction};
 use inro_contracts::validator::{Validator, ValidatorSet};
@@ -96,6 +102,10 @@ fn a_transaction() {
 fn an_entry_and_an_event() {
     golden(&Outcome::Applied, &[("applied", "01")]);
     golden(&Outcome::Rejected(Rule::NoRecovery), &[("rejected", "02"), ("rule", "33")]);
+    golden(&Outcome::AppliedCustodially, &[("applied custodially", "03")]);
+    let granted = [("granted", "04"), ("records", "01000000"), ("record", "17x32"), ("more", "01"), ("sealed", "00")];
+    golden(&Outcome::Granted(samples::granted()), &granted);
+    golden(&Outcome::Denied(Denial::Sealed), &[("denied", "05"), ("denial", "0a")]);
     let entry = inro_contracts::entry::Entry { transaction: veto(), outcome: Outcome::Rejected(Rule::NoRecovery) };
     let outcome = [("outcome", "02"), ("rule", "33")];
     golden(&entry, &[&TRANSACTION[..], &outcome].concat());
@@ -182,11 +192,17 @@ fn a_validator_set() {
 
 #[test]
 fn keys_of_the_state() {
-    let cases: [(StateKey, &[Field<'_>]); 12] = [
+    let cases: [(StateKey, &[Field<'_>]); 18] = [
         (StateKey::Clock, &[("kind", "01")]),
         (StateKey::Parameters, &[("kind", "02")]),
         (StateKey::Validators, &[("kind", "03")]),
         (StateKey::Members, &[("kind", "04")]),
+        (StateKey::Disasters, &[("kind", "05")]),
+        (StateKey::EmergencyDesk(OrganisationId([1; 32])), &[("kind", "0f"), ("organisation", "01x32")]),
+        (StateKey::Consent(Label([1; 32])), &[("kind", "47"), ("account", "01x32")]),
+        (StateKey::Consult(ConsultId([1; 32])), &[("kind", "48"), ("consult", "01x32")]),
+        (StateKey::Access(samples::ACCESS), &[("kind", "49"), ("access", "53x32")]),
+        (StateKey::Review(samples::ACCESS), &[("kind", "4a"), ("access", "53x32")]),
         (StateKey::Organisation(OrganisationId([1; 32])), &[("kind", "0a"), ("organisation", "01x32")]),
         (StateKey::Practitioner(PractitionerId([1; 32])), &[("kind", "0b"), ("practitioner", "01x32")]),
         (StateKey::Peer(PublicKey([1; 32])), &[("kind", "0c"), ("peer", "01x32")]),
@@ -202,6 +218,8 @@ fn keys_of_the_state() {
     for (key, fields) in cases {
         golden(&key, fields);
         assert_eq!(key.to_bytes(), encode(&key));
+        let follows = [0x46, 0x47, 0x48, 0x49, 0x4A, 0x64].contains(&key.to_bytes()[0]);
+        assert_eq!(key.is_proved(), !follows, "{key:?}");
     }
     assert_eq!(StateKey::Clock.tree_key().to_hex(), "41883a363571a6f5f112a2855c5e02d50bf5c83e807455c6a4f8b03d1bd8ed4d");
     assert_eq!(
@@ -322,7 +340,7 @@ fn records() {
     golden(&record(RecordStatus::Erased), &[&fields[..], &[("status", "02")]].concat());
 }
 
-const PARAMETERS: [Field<'_>; 9] = [
+const PARAMETERS: [Field<'_>; 13] = [
     ("block_transactions_max", "a00f0000"),
     ("block_bytes_max", "00004000"),
     ("void_after_ms_max", "c0270900 00000000"),
@@ -332,6 +350,10 @@ const PARAMETERS: [Field<'_>; 9] = [
     ("recovery_delay_ms", "0014730f 00000000"),
     ("validators_min", "0400"),
     ("peers_max", "1000"),
+    ("access_ms", "a0bb0d00 00000000"),
+    ("emergency_quota", "3200"),
+    ("review_ms", "0014730f 00000000"),
+    ("consult_depth_max", "03"),
 ];
 
 const PROFILE: [Field<'_>; 5] = [
@@ -401,7 +423,7 @@ fn a_founding_document() {
     let time = [("time", "07000000 00000000")];
     let count = [("declarations", "01000000")];
     golden(&document, &[&ledger[..], &time, &PARAMETERS, &count, &declared, &signature].concat());
-    assert_eq!(document.chain().to_hex(), "23bc76adaffa6924be5514085bfd802b405d2bf1d7c39751694178fc940cda31");
+    assert_eq!(document.chain().to_hex(), "371ae5cb17ac9084a38fba45af9ede2b8a393a65b25e8d2a57193680cef2d746");
 }
 
 #[test]
@@ -409,18 +431,21 @@ fn the_first_states_of_the_fixture() {
     let founding = Consortium::new(4).founding();
     assert_eq!(founding.tip.block.0, founding.chain.0);
     // The roots hold every byte of the founding state and of the tree; they change with the fixture too.
-    assert_eq!(founding.chain.to_hex(), "9920e8df3376399b6d889d088e705bdede70e16e67d77a2b2a0017a73e22d1e0");
-    assert_eq!(founding.state_root.to_hex(), "5bc68bad0388234272a1c09fa1fc3c97bc7afe5614a92d2f9fcac44da74cdbe5");
+    assert_eq!(founding.chain.to_hex(), "8eb75a51d86198b3bf313e919d18d03a93657198a9150acef4307e7e93ef3ba3");
+    assert_eq!(founding.state_root.to_hex(), "51ba67e55c5c2b013d15ae1c5852a284e4bdb8d210d54a0643bbcd1c5a14fb2d");
     assert_eq!(founding.validators.hash().to_hex(), "0d44393f5923974c332ebec608c742d97ef7f23030f6f5f1e6ec9eb86fa28d56");
 }
 
 #[test]
 fn numbers_of_actions_and_changes() {
-    let actions = [1, 1, 1, 1, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 11, 40, 41, 42, 43, 44, 45, 46, 70, 71, 72, 73];
+    let mut actions = vec![1; 8];
+    actions.extend([2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 11, 40, 41, 42, 43, 44, 45, 46, 70, 71, 72, 73]);
+    actions.extend([100, 100, 100, 101, 102, 102, 102, 103, 104, 110, 110, 111, 111, 112, 114, 114]);
+    actions.extend([105, 105, 105, 105, 106, 107, 108, 109, 113]);
     let found: Vec<u8> = samples::actions().iter().map(|action| encode(action)[0]).collect();
     assert_eq!(found, actions);
     let found: Vec<u8> = samples::changes().iter().map(|change| encode(change)[0]).collect();
-    assert_eq!(found, [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(found, [1, 2, 3, 4, 5, 6, 7, 8]);
     assert!(matches!(samples::changes()[6], Change::SetParameters(_)));
 }
 
@@ -486,4 +511,216 @@ fn numbers_of_kinds_roles_categories_and_reasons() {
     let reasons = [RetentionEnded, PatientRequest, EnteredInError, LegalOrder];
     assert_eq!(reasons.map(|reason| encode(&reason)), [1, 2, 3, 4].map(|number| vec![number]));
     assert_eq!([PeerKind::Validator, PeerKind::Observer].map(|kind| encode(&kind)), [vec![1], vec![2]]);
+    assert_eq!(categories.map(|(category, _)| category), Category::ALL, "a category's place is its bit");
+}
+
+#[test]
+fn numbers_of_purposes_denials_faults_and_findings() {
+    let numbers = |count: u8| (1..=count).map(|number| vec![number]).collect::<Vec<_>>();
+    assert_eq!(Purpose::ALL.iter().map(encode).collect::<Vec<_>>(), numbers(14));
+    let codes: Vec<_> = Purpose::ALL.iter().map(|purpose| purpose.code()).collect();
+    let expected = "TREAT ETREAT BTG COC CAREMGT PATRQT FAMRQT PWATRNY PUBHLTH DISASTER HRESCH CLINTRCH HQUALIMP PATSFTY";
+    assert_eq!(codes.join(" "), expected);
+    assert_eq!(Denial::ALL.iter().map(encode).collect::<Vec<_>>(), numbers(12));
+    for (number, denial) in Denial::ALL.iter().enumerate() {
+        assert_eq!(denial.code(), format!("D-1.{}", number + 1));
+    }
+    use PayloadFault::*;
+    let faults = [Substituted, Truncated, Withheld, NotForThisAccess, Malformed];
+    assert_eq!(faults.iter().map(encode).collect::<Vec<_>>(), numbers(5));
+    use DisclosureRefusal::*;
+    let refusals = [WithdrawnSince, TooOld, Erased, Unreadable];
+    assert_eq!(refusals.iter().map(encode).collect::<Vec<_>>(), numbers(4));
+    let findings = [Finding::Justified, Finding::NotJustified, Finding::Unclear];
+    assert_eq!(findings.iter().map(encode).collect::<Vec<_>>(), numbers(3));
+    use EmergencyReason::*;
+    let reasons = [Unconscious, DangerToLife, Incapable, DangerToOthers, Disaster];
+    assert_eq!(reasons.iter().map(encode).collect::<Vec<_>>(), numbers(5));
+    assert_eq!(encode(&EmergencyReason::Other), [255]);
+    assert_eq!([Visibility::Notice, Visibility::Silent].iter().map(encode).collect::<Vec<_>>(), numbers(2));
+    assert_eq!([InEmergency::MayOpen, InEmergency::Never].iter().map(encode).collect::<Vec<_>>(), numbers(2));
+    let powers = [Powers::READ_JOURNAL, Powers::GRANT, Powers::SEAL, Powers::VETO_RECOVERY, Powers::READ_RECORDS, Powers::ALL];
+    assert_eq!(powers.map(|powers| powers.0), [1, 2, 4, 8, 16, 31]);
+}
+
+const GRANT_TERMS: [Field<'_>; 5] = [
+    // Prescription and image are the 10th and 16th category of the list.
+    ("categories", "00820000 00000000"),
+    ("purpose", "01"),
+    ("from", "05000000 00000000"),
+    ("until", "09000000 00000000"),
+    ("may_pass_on", "01"),
+];
+const SEAL_TERMS: [Field<'_>; 3] = [("visibility", "02"), ("in_emergency", "02"), ("hidden_from_guardians", "01")];
+const ONE_RECORD: [Field<'_>; 2] = [("records", "01000000"), ("record", "17x32")];
+const CONSULT_TERMS: [Field<'_>; 7] = [
+    ("reader", "18x32"),
+    ("categories", "ffx8"),
+    ("records", "01000000"),
+    ("record", "17x32"),
+    ("until", "09000000 00000000"),
+    ("may_pass_on", "00"),
+    ("reply_key", "19x32"),
+];
+
+#[test]
+fn grants_seals_and_consults_as_actions() {
+    let account = ("account", "16x32");
+    let grant = |grantee: &[Field<'static>]| [&[("grant", "64"), account][..], grantee, &GRANT_TERMS].concat();
+    let seal = |target: &[Field<'static>], against: &[Field<'static>]| {
+        [&[("seal", "66"), account][..], target, against, &SEAL_TERMS].concat()
+    };
+    let consult = |parent: &[Field<'static>]| {
+        [&[("open consult", "6e"), account, ("practitioner", "12x32")][..], parent, &CONSULT_TERMS].concat()
+    };
+    let parties = [
+        ("named", "03"),
+        ("parties", "02000000"),
+        ("organisation", "01"),
+        ("organisation", "11x32"),
+        ("practitioner", "02"),
+        ("practitioner", "12x32"),
+    ];
+    let expected: [Vec<Field<'_>>; 16] = [
+        grant(&[("organisation", "01"), ("organisation", "11x32")]),
+        grant(&[("practitioner", "02"), ("practitioner", "12x32")]),
+        grant(&[("role", "03"), ("organisation", "11x32"), ("role", "04")]),
+        vec![("revoke", "65"), account, ("grant", "50x32")],
+        seal(&[("records", "01"), ("records", "01000000"), ("record", "17x32")], &[("outside", "01")]),
+        // Infection is the 6th category of the list.
+        seal(&[("categories", "02"), ("categories", "20000000 00000000")], &[("all but author", "02")]),
+        seal(&[("everything", "03")], &parties),
+        vec![("lift seal", "67"), account, ("seal", "51x32"), ("until", "07000000 00000000")],
+        vec![("unseal", "68"), account, ("seal", "51x32")],
+        consult(&[("grant", "01"), ("grant", "50x32")]),
+        consult(&[("consult", "02"), ("consult", "52x32")]),
+        vec![("close consult", "6f"), account, ("consult", "52x32"), ("practitioner", "00")],
+        vec![("close consult", "6f"), account, ("consult", "52x32"), ("practitioner", "01"), ("practitioner", "12x32")],
+        vec![
+            ("answer consult", "70"),
+            account,
+            ("consult", "52x32"),
+            ("practitioner", "12x32"),
+            ("commitment", "1cx32"),
+            ("size", "02010000 00000000"),
+        ],
+        vec![("read journal", "72"), account, ("practitioner", "01"), ("practitioner", "12x32")],
+        vec![("read journal", "72"), account, ("practitioner", "00")],
+    ];
+    for (action, fields) in samples::words().iter().zip(&expected) {
+        golden(action, fields);
+    }
+}
+
+/// A request, with the bytes of its reader and its basis.
+fn request<'a>(reader: &[Field<'a>], basis: &[Field<'a>]) -> Vec<Field<'a>> {
+    let rest = [("after", "01"), ("after", "1ax32"), ("reply_key", "19x32")];
+    let middle = [("purpose", "03"), ("categories", "ffx8")];
+    [&[("account", "16x32")], reader, basis, &middle, &ONE_RECORD, &rest].concat()
+}
+
+#[test]
+fn accesses_and_what_follows_from_them_as_actions() {
+    let practitioner = [("practitioner", "01"), ("practitioner", "12x32")];
+    let emergency = [("emergency", "04"), ("reason", "03"), ("text", "1bx32")];
+    let access = |request: Vec<Field<'static>>| [vec![("access", "69")], request].concat();
+    let on = |name: &'static str, number: &'static str, rest: &[Field<'static>]| {
+        [&[(name, number), ("account", "16x32"), ("access", "53x32")], rest].concat()
+    };
+    let expected: [Vec<Field<'_>>; 9] = [
+        access(request(&[("person", "02")], &[("own", "01")])),
+        access(request(&practitioner, &[("grant", "02")])),
+        access(request(&practitioner, &[("consult", "03"), ("consult", "52x32")])),
+        access(request(&practitioner, &emergency)),
+        on("disclose", "6a", &ONE_RECORD),
+        on("acknowledge", "6b", &ONE_RECORD),
+        on("report payload", "6c", &[("record", "17x32"), ("fault", "03")]),
+        on("refuse disclosure", "6d", &[("record", "17x32"), ("reason", "01")]),
+        on("close review", "71", &[("practitioner", "12x32"), ("finding", "02"), ("report", "1dx32")]),
+    ];
+    for (action, fields) in samples::exchanges().iter().zip(&expected) {
+        golden(action, fields);
+    }
+    assert!(matches!(samples::request(Reader::Person, Basis::Own).reader, Reader::Person));
+    let disaster = [
+        ("declare disaster", "08"),
+        ("area", "08000000"),
+        ("area", "\"Kamakura\""),
+        ("organisations", "01000000"),
+        ("organisation", "11x32"),
+        ("duration_ms", "02010000 00000000"),
+    ];
+    golden(&samples::changes()[7], &disaster);
+}
+
+#[test]
+fn objects_of_consent_and_exchange() {
+    let grant = [("grants", "01000000"), ("id", "50x32"), ("organisation", "01"), ("organisation", "11x32")];
+    let revoked = [("revoked", "01"), ("revoked", "06000000 00000000")];
+    let seal = [("seals", "01000000"), ("id", "51x32"), ("records", "01")];
+    let seal_ends =
+        [("successors", "01000000"), ("successor", "1fx32"), ("lifted_until", "01"), ("lifted_until", "08000000 00000000")];
+    let consult = [("consults", "01000000"), ("id", "52x32"), ("grant", "01"), ("grant", "50x32")];
+    let consult_ends =
+        [("opener", "12x32"), ("purpose", "01"), ("depth", "01"), ("closed", "01"), ("closed", "07000000 00000000")];
+    let consent = [
+        &grant[..],
+        &GRANT_TERMS,
+        &revoked,
+        &seal,
+        &ONE_RECORD,
+        &[("outside", "01")],
+        &SEAL_TERMS,
+        &seal_ends,
+        &consult,
+        &CONSULT_TERMS,
+        &consult_ends,
+    ];
+    golden(&samples::consent(), &consent.concat());
+    golden(&ConsultPlace { account: samples::LABEL }, &[("account", "16x32")]);
+    let rest = [
+        ("signer", "22x32"),
+        ("custodian", "11x32"),
+        ("organisation", "01"),
+        ("organisation", "1ex32"),
+        ("at", "04000000 00000000"),
+        ("records", "02000000"),
+        ("record", "17x32"),
+        ("record", "1fx32"),
+        ("disclosed", "02"),
+        ("disclosed", "00x15"),
+        ("acknowledged", "01"),
+        ("acknowledged", "00x15"),
+    ];
+    let asked = request(&[("practitioner", "01"), ("practitioner", "12x32")], &[("grant", "02")]);
+    golden(&samples::access(), &[&asked[..], &rest].concat());
+    let review = [
+        ("account", "16x32"),
+        ("organisation", "11x32"),
+        ("practitioner", "12x32"),
+        ("at", "04000000 00000000"),
+        ("deadline", "05000000 00000000"),
+        ("closed", "01"),
+        ("reviewer", "18x32"),
+        ("closed at", "06000000 00000000"),
+        ("finding", "03"),
+    ];
+    golden(&samples::review(), &review);
+    let desk = [
+        ("day", "03000000 00000000"),
+        ("used", "02000000"),
+        ("open", "01000000"),
+        ("access", "53x32"),
+        ("deadline", "05000000 00000000"),
+    ];
+    golden(&samples::desk(), &desk);
+    let disasters = [
+        ("disasters", "01000000"),
+        ("area", "08000000"),
+        ("area", "\"Kamakura\""),
+        ("organisations", "01000000"),
+        ("organisation", "11x32"),
+        ("until", "09000000 00000000"),
+    ];
+    golden(&samples::disasters(), &disasters);
 }

@@ -2,13 +2,14 @@
 
 use inro_contracts::account::Account;
 use inro_contracts::bytes::Canonical;
+use inro_contracts::entry::{Entry, Outcome};
 use inro_contracts::fixture::{self, Consortium, FOUNDED, label};
 use inro_contracts::id::{Hash, Label};
 use inro_contracts::journal::{EMPTY_HEAD, Event, event_bytes, next_head};
 use inro_contracts::memory::MemoryLedger;
 use inro_contracts::state::StateKey;
 use inro_contracts::time::{Height, Time};
-use inro_contracts::transaction::{Action, SignedTransaction};
+use inro_contracts::transaction::Action;
 use sha2::{Digest, Sha256};
 
 /// The head over these events, by the words of the specification.
@@ -19,20 +20,23 @@ pub fn plain_head<'a>(events: impl IntoIterator<Item = &'a Vec<u8>>) -> Hash {
         .fold(EMPTY_HEAD, |head, event| Hash(Sha256::digest([&[tag.len() as u8][..], tag, &head.0, event].concat()).into()))
 }
 
-/// The journal of every account has the length and head that the state says, and is nothing but the applied entries that
-/// name the account, in order.
+/// The journal of every account has the length and head that the state says, and is nothing but the entries that name the
+/// account and were not rejected, in order.
 pub fn check_journals(ledger: &MemoryLedger) {
     let mut expected = std::collections::BTreeMap::<Label, Vec<Vec<u8>>>::new();
     for height in 1..=ledger.tip().height.0 {
         let block = ledger.block(Height(height)).expect("every height up to the tip has a block");
         for (index, entry) in block.entries.iter().enumerate() {
-            // An entry is a transaction and then 01 for applied, or 02 and a rule's number.
-            let Ok(signed) = SignedTransaction::from_bytes(&entry[..entry.len() - 1]) else {
-                assert!(SignedTransaction::from_bytes(&entry[..entry.len() - 2]).is_ok() && entry[entry.len() - 2] == 2);
-                continue;
+            let Entry { transaction, outcome } = Entry::from_bytes(entry).expect("entries are canonical");
+            let label = match outcome {
+                Outcome::Rejected(_) => None,
+                Outcome::Applied | Outcome::AppliedCustodially | Outcome::Granted(_) => {
+                    account_of(&transaction.transaction.action)
+                }
+                // An account that was never opened has no journal.
+                Outcome::Denied(_) => account_of(&transaction.transaction.action).filter(|label| expected.contains_key(label)),
             };
-            assert_eq!(entry.last(), Some(&1));
-            if let Some(label) = account_of(&signed.transaction.action) {
+            if let Some(label) = label {
                 let mut event = height.to_le_bytes().to_vec();
                 event.extend(block.header.time.0.to_le_bytes());
                 event.extend((index as u32).to_le_bytes());
@@ -64,8 +68,33 @@ fn account_of(action: &Action) -> Option<Label> {
         | Action::RegisterRecord { account, .. }
         | Action::SupersedeRecord { account, .. }
         | Action::EraseRecord { account, .. }
-        | Action::SetProviderFlags { account, .. } => Some(*account),
-        _ => None,
+        | Action::SetProviderFlags { account, .. }
+        | Action::Grant { account, .. }
+        | Action::Revoke { account, .. }
+        | Action::Seal { account, .. }
+        | Action::LiftSeal { account, .. }
+        | Action::Unseal { account, .. }
+        | Action::Disclose { account, .. }
+        | Action::Acknowledge { account, .. }
+        | Action::ReportPayload { account, .. }
+        | Action::RefuseDisclosure { account, .. }
+        | Action::OpenConsult { account, .. }
+        | Action::CloseConsult { account, .. }
+        | Action::AnswerConsult { account, .. }
+        | Action::CloseReview { account, .. }
+        | Action::ReadJournal { account, .. } => Some(*account),
+        Action::Access(request) => Some(request.account),
+        Action::Propose { .. }
+        | Action::Vote { .. }
+        | Action::RotateAuthority { .. }
+        | Action::RotateValidator { .. }
+        | Action::RegisterPeer { .. }
+        | Action::RemovePeer { .. }
+        | Action::RegisterPractitioner { .. }
+        | Action::RenewPractitioner { .. }
+        | Action::RotatePractitioner { .. }
+        | Action::SetPractitionerStanding { .. }
+        | Action::ReportDoubleSign { .. } => None,
     }
 }
 

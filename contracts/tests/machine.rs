@@ -1,10 +1,10 @@
 //! What the machine does, in sentences: admission to blocks, governance, practitioners, accounts, records.
 
-use inro_contracts::account::{Account, Powers};
+use inro_contracts::account::Powers;
 use inro_contracts::block::BlockContext;
 use inro_contracts::bytes::Canonical;
 use inro_contracts::entry::Outcome;
-use inro_contracts::fixture::{self, Consortium, FOUNDED, Member, label, text};
+use inro_contracts::fixture::{self, Consortium, FOUNDED, Member, label};
 use inro_contracts::id::{ChainId, ProposalId};
 use inro_contracts::key::{PublicKey, SecretKey};
 use inro_contracts::machine::{self, BlockFault, Inadmissible};
@@ -17,109 +17,10 @@ use inro_contracts::record::{ErasureReason, ProviderFlags, Record, RecordStatus}
 use inro_contracts::rule::Rule;
 use inro_contracts::state::StateKey;
 use inro_contracts::time::{Height, Time};
-use inro_contracts::transaction::{Action, ParsedTransaction, Transaction, VerifiedTransaction};
+use inro_contracts::transaction::{Action, ParsedTransaction, Transaction};
 use inro_contracts::vote::{DoubleSign, VoteKind, VoteStatement};
 
-const SECOND: u64 = 1000;
-const HOUR: u64 = 3600 * SECOND;
-
-/// A ledger and the time, for tests that read like a story. Every transaction is really signed and verified.
-struct Story {
-    consortium: Consortium,
-    ledger: MemoryLedger,
-    now: Time,
-    nonce: u64,
-}
-
-impl Story {
-    fn new(organisations: usize) -> Self {
-        Self::of(Consortium::new(organisations))
-    }
-
-    fn of(consortium: Consortium) -> Self {
-        Self { ledger: consortium.ledger(), consortium, now: FOUNDED.plus_ms(SECOND), nonce: 0 }
-    }
-
-    fn wait(&mut self, ms: u64) {
-        self.now = self.now.plus_ms(ms);
-    }
-
-    fn member(&self, index: usize) -> Member {
-        self.consortium.organisations[index].clone()
-    }
-
-    fn transaction(&mut self, secret: &SecretKey, action: Action) -> VerifiedTransaction {
-        self.nonce += 1;
-        let signed = self.consortium.sign_with_nonce(action, secret, self.now, self.nonce);
-        ParsedTransaction::from(signed).verify().expect("the story's signatures hold")
-    }
-
-    /// Commits one transaction in a block of its own.
-    fn act(&mut self, secret: &SecretKey, action: Action) -> Outcome {
-        self.act_with_id(secret, action).0
-    }
-
-    fn act_with_id(&mut self, secret: &SecretKey, action: Action) -> (Outcome, ProposalId) {
-        let transaction = self.transaction(secret, action);
-        let proposer = self.member(0).validator.public();
-        let built = self.ledger.append(self.now, proposer, std::slice::from_ref(&transaction)).expect("the block stands");
-        self.wait(SECOND);
-        (built.outcomes[0].clone(), ProposalId(transaction.id().0))
-    }
-
-    /// Organisation `proposer` proposes and then the voters approve.
-    fn decide(&mut self, proposer: usize, voters: &[usize], change: Change) -> (Outcome, ProposalStatus) {
-        let member = self.member(proposer);
-        let (outcome, proposal) = self.act_with_id(&member.authority, Action::Propose { organisation: member.id, change });
-        if outcome != Outcome::Applied {
-            return (outcome, ProposalStatus::Refused);
-        }
-        for voter in voters {
-            let member = self.member(*voter);
-            let vote = Action::Vote { organisation: member.id, proposal, approve: true };
-            assert_eq!(self.act(&member.authority, vote), Outcome::Applied);
-        }
-        (Outcome::Applied, self.object::<Proposal>(StateKey::Proposal(proposal)).status)
-    }
-
-    fn suspend(&mut self, index: usize) -> Change {
-        Change::SuspendOrganisation { organisation: self.member(index).id, reason: text("its journal shows why") }
-    }
-
-    fn open(&mut self, index: usize, seed: u64) -> Outcome {
-        let action = self.consortium.account_opening(index, seed);
-        let practitioner = self.member(index).practitioner;
-        self.act(&practitioner, action)
-    }
-
-    fn register(&mut self, index: usize, account: u64, record: u64) -> Outcome {
-        let action = self.consortium.register_record(index, label(account), record);
-        let practitioner = self.member(index).practitioner;
-        self.act(&practitioner, action)
-    }
-
-    fn attest(&mut self, index: usize, account: u64, new: &SecretKey) -> Outcome {
-        let action = self.consortium.attest_recovery(index, label(account), new);
-        let practitioner = self.member(index).practitioner;
-        self.act(&practitioner, action)
-    }
-
-    fn complete(&mut self, account: u64, new: &SecretKey) -> Outcome {
-        self.act(new, Action::CompleteRecovery { account: label(account) })
-    }
-
-    fn object<T: Canonical>(&self, key: StateKey) -> T {
-        self.ledger.object(&key).expect("readable").expect("it exists")
-    }
-
-    fn account(&self, seed: u64) -> Account {
-        self.object(StateKey::Account(label(seed)))
-    }
-}
-
-fn rejected(rule: Rule) -> Outcome {
-    Outcome::Rejected(rule)
-}
+use crate::story::{HOUR, SECOND, Story, rejected};
 
 // Blocks (L-1, L-5, L-6, L-9).
 
@@ -857,6 +758,13 @@ fn every_action_has_its_lane_and_what_takes_a_right_away_comes_first() {
     assert_eq!(Action::CompleteRecovery { account }.lane(), Lane::Bulk);
     assert!(Lane::ALL.windows(2).all(|pair| pair[0] < pair[1]));
     for action in crate::samples::actions() {
-        assert!([Lane::Guard, Lane::Bulk].contains(&action.lane()));
+        let lane = action.lane();
+        let takes_away =
+            matches!(action, Action::Revoke { .. } | Action::Seal { .. } | Action::LiftSeal { .. } | Action::CloseConsult { .. });
+        assert!(!takes_away || lane == Lane::Guard, "{action:?}");
+        if let Action::Access(request) = &action {
+            let emergency = matches!(request.basis, inro_contracts::access::Basis::Emergency(_));
+            assert_eq!(lane, if emergency { Lane::Emergency } else { Lane::Access });
+        }
     }
 }

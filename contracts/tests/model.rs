@@ -1,9 +1,10 @@
-//! A second, naive ledger: plain structs, rules in the order of `docs/spec/transactions.md`, nothing shared with the machine
+//! A second, naive ledger for trust, accounts and records (`consent_model.rs` has the patient's word): plain structs, rules in the order of `docs/spec/transactions.md`, nothing shared with the machine
 //! but the types of transactions. It works on a copy and throws the copy away when a rule is broken.
 
 use std::collections::BTreeMap;
 
 use inro_contracts::account::Guardian;
+use inro_contracts::emergency::Disaster;
 use inro_contracts::genesis::GenesisDocument;
 use inro_contracts::id::{Hash, Label, OrganisationId, PractitionerId, ProposalId, RecordId};
 use inro_contracts::key::PublicKey;
@@ -86,6 +87,8 @@ pub struct Model {
     pub keys: BTreeMap<PublicKey, Owner>,
     pub accounts: BTreeMap<Label, Acc>,
     pub records: BTreeMap<(Label, RecordId), Rec>,
+    /// Disaster windows, as they stood when the last one was declared; `None` before the first.
+    pub disasters: Option<Vec<Disaster>>,
     /// Keys that must never be registered.
     pub weak: Vec<PublicKey>,
     /// Addresses that are no peer's.
@@ -123,6 +126,7 @@ impl Model {
             keys: BTreeMap::new(),
             accounts: BTreeMap::new(),
             records: BTreeMap::new(),
+            disasters: None,
             weak,
             bad_addresses,
         };
@@ -151,12 +155,21 @@ impl Model {
         model
     }
 
-    /// Runs one action; on a broken rule everything stays as it was.
-    pub fn run(&mut self, around: Around, action: &Action) -> Verdict {
+    /// Runs one action; on a broken rule everything stays as it was. If it took effect: is it a word that was given for a
+    /// person with a key that the facility keeps?
+    pub fn run(&mut self, around: Around, action: &Action) -> Result<bool, &'static str> {
+        let spoken_for = match action {
+            Action::RotateController { account, .. }
+            | Action::AppointGuardian { account, .. }
+            | Action::DismissGuardian { account, .. }
+            | Action::VetoRecovery { account } => self.accounts.get(account),
+            _ => None,
+        };
+        let custodially = spoken_for.is_some_and(|account| account.custodial && account.controller == around.signer);
         let mut copy = self.clone();
         copy.act(around, action)?;
         *self = copy;
-        Ok(())
+        Ok(custodially)
     }
 
     fn org(&self, id: &OrganisationId) -> Result<&Org, &'static str> {
@@ -304,14 +317,14 @@ impl Model {
                 self.accounts.insert(label, account);
                 self.event(&label)
             }
-            Action::RotateController { account: label, key, .. } => {
+            Action::RotateController { account: label, key, custodial, .. } => {
                 let weak = self.not_weak(key);
                 let account = self.account(label)?;
                 ensure(account.controller == around.signer, "A-5")?;
                 weak?;
                 ensure(account.controller != *key, "T-27")?;
                 ensure(account.guardians.iter().all(|guardian| guardian.key != *key), "A-7")?;
-                account.controller = *key;
+                (account.controller, account.custodial) = (*key, *custodial);
                 self.event(label)
             }
             Action::AppointGuardian { account: label, guardian } => self.appoint(around, label, guardian),
@@ -345,7 +358,7 @@ impl Model {
                 ensure(around.now >= from, "A-13")?;
                 ensure(self.is_active(&recovery.first) && self.is_active(&second), "T-2")?;
                 let account = self.account(label)?;
-                account.controller = recovery.key;
+                (account.controller, account.custodial) = (recovery.key, false);
                 account.recovery = None;
                 account.guardians.retain(|guardian| guardian.key != recovery.key);
                 self.event(label)
@@ -380,6 +393,7 @@ impl Model {
                 record.manifest.flags = *flags;
                 self.event(account)
             }
+            _ => Err("a matter of the other model"),
         }
     }
 
@@ -468,6 +482,18 @@ impl Model {
                 self.parameters = parameters.clone();
                 Ok(())
             }
+            Change::DeclareDisaster { area, organisations, duration_ms } => {
+                ensure(!area.as_str().is_empty() && !organisations.is_empty(), "T-29")?;
+                ensure(*duration_ms >= 1000 && *duration_ms <= 31 * 24 * 3_600_000, "T-29")?;
+                ensure(organisations.iter().all(|organisation| self.organisations.contains_key(organisation)), "T-1")?;
+                let mut disasters = self.disasters.clone().unwrap_or_default();
+                disasters.retain(|disaster| around.now < disaster.until.0);
+                ensure(disasters.len() < 16, "T-29")?;
+                let until = inro_contracts::time::Time(around.now + duration_ms);
+                disasters.push(Disaster { area: area.clone(), organisations: organisations.clone(), until });
+                self.disasters = Some(disasters);
+                Ok(())
+            }
         }
     }
 
@@ -547,7 +573,7 @@ impl Model {
     fn appoint(&mut self, around: Around, label: &Label, guardian: &Guardian) -> Verdict {
         ensure(self.account(label)?.controller == around.signer, "A-5")?;
         self.not_weak(&guardian.key)?;
-        ensure(guardian.powers.0 != 0 && guardian.powers.0 < 16, "A-9")?;
+        ensure(guardian.powers.0 != 0 && guardian.powers.0 < 32, "A-9")?;
         self.lasting(around, &guardian.validity)?;
         let account = self.account(label)?;
         account.guardians.retain(|known| around.now < known.validity.until.0);

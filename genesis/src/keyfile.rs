@@ -120,6 +120,11 @@ impl Passphrase {
         Self(Zeroizing::new(text.into()))
     }
 
+    /// The passphrase's bytes, for whoever derives a key from it.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     /// Is it long enough for a new key file?
     pub fn check_new(&self) -> Result<(), KeyFault> {
         match self.0.chars().count() {

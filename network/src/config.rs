@@ -25,10 +25,20 @@ pub struct NetworkConfig {
     pub connections_max: u32,
     /// Connections on which Noise has not yet proved who comes.
     pub handshakes_max: u32,
+    /// Transfers of payloads that this node serves at once, and as many that it asks for. Each takes at most 3 MiB.
+    pub transfers_max: usize,
+    /// The same with one peer.
+    pub transfers_per_peer_max: usize,
+    /// How many bytes of payloads a second this node gives, all peers together; `None` for as many as there is room for. On a
+    /// slow line this keeps room for the ledger's own traffic. Fewer than 1 MiB count as 1 MiB.
+    pub transfer_bytes_per_second_max: Option<u64>,
+    /// A transfer in which nothing moves for so long is broken off.
+    pub transfer_idle: Duration,
 }
 
 impl NetworkConfig {
-    /// The usual limits: 8 MiB waiting for a peer, 64 frames waiting for the node, one minute of exclusion.
+    /// The usual limits: 8 MiB waiting for a peer, 64 frames waiting for the node, one minute of exclusion, 32
+    /// transfers of payloads, 8 with one peer.
     pub fn new(key: SecretKey, listen: impl Into<String>) -> Self {
         Self {
             key,
@@ -39,6 +49,10 @@ impl NetworkConfig {
             dial_patience: Duration::from_secs(1),
             connections_max: 1024,
             handshakes_max: 128,
+            transfers_max: 32,
+            transfers_per_peer_max: 8,
+            transfer_bytes_per_second_max: None,
+            transfer_idle: Duration::from_secs(30),
         }
     }
 }

@@ -73,6 +73,16 @@ counters! {
     fetches_failed,
     /// Requests answered for peers.
     fetches_served,
+    /// Bytes of sealed payloads written to streams.
+    payload_bytes_sent,
+    /// Bytes of sealed payloads read from streams.
+    payload_bytes_received,
+    /// Peers' questions about payloads that were answered in full, transfers to their end.
+    payload_questions_served,
+    /// Peers' questions about payloads that were refused.
+    payload_questions_refused,
+    /// Transfers for peers that were broken off.
+    payload_transfers_broken,
 }
 
 /// A number that only grows.

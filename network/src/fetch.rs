@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{AsyncReadExt, AsyncWriteExt};
+use futures::AsyncWriteExt;
 use inro_contracts::id::TransactionId;
 use libp2p::Stream;
 
-use crate::error::{FetchError, Misbehaviour};
+use crate::error::FetchError;
 use crate::frame::{self, NoFrame};
-use crate::identity::short;
 use crate::peers::{Peer, Shared};
+use crate::question::{self, Question};
 use crate::streams::Incoming;
 
 /// The most ids in one request.
@@ -43,41 +43,13 @@ pub(crate) async fn ask(
     ids: &[TransactionId],
     timeout: Duration,
 ) -> Result<Vec<Option<Bytes>>, FetchError> {
-    let asked = tokio::time::timeout(timeout, peer.cut.run_until_cancelled(exchange(shared, peer, ids))).await;
-    match asked {
-        Ok(Some(Err(FetchError::Misbehaved { peer: name, what }))) => {
-            shared.report(peer, what.clone()).await;
-            Err(FetchError::Misbehaved { peer: name, what })
-        }
-        Ok(Some(result)) => result,
-        Ok(None) => Err(FetchError::NotConnected { peer: peer.name() }),
-        Err(_) => Err(FetchError::Timeout { peer: peer.name(), timeout_ms: timeout.as_millis() as u64 }),
-    }
-}
-
-async fn exchange(shared: &Shared, peer: &Peer, ids: &[TransactionId]) -> Result<Vec<Option<Bytes>>, FetchError> {
-    let name = || short(&peer.key);
-    let refused = |_| FetchError::Refused { peer: name() };
-    let misbehaved = |what| FetchError::Misbehaved { peer: name(), what };
-    // The semaphore is never closed, so a place is always given in the end.
-    let _place = peer.asking.acquire().await.ok();
-    let opener = peer.opener().ok_or_else(|| FetchError::NotConnected { peer: name() })?;
-    let stream = opener.open(shared.protocols.fetch.clone()).await;
-    let mut stream = stream.map_err(|_| FetchError::NotConnected { peer: name() })?;
-    let request = frame::request(ids);
-    stream.write_all(&request).await.map_err(refused)?;
-    stream.flush().await.map_err(refused)?;
-    shared.counters.bytes_sent.add(request.len() as u64);
-    let content = frame::read(&mut stream, ANSWER_BYTES_MAX).await.map_err(|no_frame| match no_frame {
-        NoFrame::Ended => FetchError::Refused { peer: name() },
-        NoFrame::Misbehaved(what) => misbehaved(what),
-    })?;
-    shared.counters.bytes_received.add(4 + content.len() as u64);
-    // The peer gives our place back before it ends the stream; waiting for the end means that our next request finds it.
-    if matches!(stream.read(&mut [0]).await, Ok(1..)) {
-        return Err(misbehaved(Misbehaviour::Malformed("bytes after the answer")));
-    }
-    frame::answers(content, ids).map_err(misbehaved)
+    let question = Question {
+        protocol: &shared.protocols.fetch,
+        content: frame::request(ids),
+        answer_bytes_max: ANSWER_BYTES_MAX,
+        places: Some(&peer.asking),
+    };
+    question::ask(shared, peer, question, timeout, |answer| frame::answers(answer, ids)).await
 }
 
 /// Answers one request of a peer.
@@ -149,10 +121,13 @@ async fn write_answer(shared: &Shared, stream: &mut Stream, answers: &[Option<By
 #[cfg(test)]
 mod tests {
     use super::*;
+    use inro_contracts::bytes::Canonical;
+    use inro_contracts::transaction::SignedTransaction;
 
     #[test]
     fn what_no_asker_would_accept_is_answered_as_absent() {
-        let answers = within_budget(vec![Some(Bytes::new()), Some(Bytes::from(vec![0; 4097])), Some(Bytes::from_static(b"x"))]);
+        let too_long = Bytes::from(vec![0; SignedTransaction::BYTES_MAX + 1]);
+        let answers = within_budget(vec![Some(Bytes::new()), Some(too_long), Some(Bytes::from_static(b"x"))]);
         assert_eq!(answers, [None, None, Some(Bytes::from_static(b"x"))]);
     }
 

@@ -237,7 +237,8 @@ mod tests {
 
     #[test]
     fn what_no_peer_would_accept_is_left_out_and_counted() {
-        let (frames, left_out) = frames(&[Bytes::new(), Bytes::from_static(b"x"), Bytes::from(vec![0; 4_097])]);
+        let (frames, left_out) =
+            frames(&[Bytes::new(), Bytes::from_static(b"x"), Bytes::from(vec![0; TRANSACTION_BYTES_MAX + 1])]);
         assert_eq!((frames.len(), frames[0].transactions, left_out), (1, 1, 2));
         assert_eq!(super::frames(&[]).0.len(), 0);
     }

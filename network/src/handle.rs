@@ -21,6 +21,7 @@ use crate::fetch::{self, FETCH_IDS_MAX, TransactionSource};
 use crate::frame;
 use crate::identity::short;
 use crate::links::{Links, Listening};
+use crate::payload::{self, Deposit, Holding, Holdings, ObjectId, Payload, PayloadDoor, PayloadError, Refusal, SealedSource};
 use crate::peers::{Peer, Shared};
 use crate::protocol::Protocols;
 use crate::queue::Urgency;
@@ -81,7 +82,7 @@ impl Network {
         let (report, reports) = mpsc::channel(REPORTS_MAX);
         let (event, events) = mpsc::channel(config.events_max.max(1));
         let protocols = Protocols::of(&chain);
-        let shared = Arc::new(Shared::new(config.key.public(), protocols, config.queue_bytes_max, report));
+        let shared = Arc::new(Shared::new(&config, protocols, report));
         let listening: Listening = Arc::default();
         let mut links = Links::new(&config, shared.clone(), listening.clone(), source, event, reports)?;
         links.listen(address).await.map_err(unusable)?;
@@ -156,6 +157,46 @@ impl NetworkHandle {
         standing::ask(&self.shared, &peer, timeout).await
     }
 
+    /// From now on `door` answers peers' questions about payloads; until then they are told to ask again. It may hold a copy
+    /// of this handle; [`Self::shutdown`] lets go of it.
+    pub fn open_door(&self, door: Arc<dyn PayloadDoor>) {
+        self.shared.payloads.set_door(Some(door));
+        if self.shared.stop.is_cancelled() {
+            self.shared.payloads.set_door(None);
+        }
+    }
+
+    /// Fetches an object's sealed bytes from `offset` on, from its custodian or from an intermediate. Waits for a place among
+    /// this node's transfers if there are too many. After an error, fetch again from [`Payload::offset`].
+    pub async fn fetch_payload(&self, from: &PublicKey, object: &ObjectId, offset: u64) -> Result<Payload, PayloadError> {
+        payload::fetch(&self.shared, self.payload_peer(from)?, object, offset).await
+    }
+
+    /// Leaves an object's sealed bytes with an intermediate, for a requester that fetches them there. `open` opens them at the
+    /// offset from which the intermediate lacks them. When this returns well, the intermediate keeps all of them; after an
+    /// error, the same call goes on where the last one was broken off.
+    pub async fn deposit_payload<F>(
+        &self,
+        to: &PublicKey,
+        deposit: &Deposit,
+        open: impl FnOnce(u64) -> F + Send,
+    ) -> Result<(), PayloadError>
+    where
+        F: Future<Output = Result<Box<dyn SealedSource>, Refusal>> + Send,
+    {
+        payload::deposit(&self.shared, self.payload_peer(to)?, deposit, open).await
+    }
+
+    /// Asks an intermediate what it keeps for this node's organisation.
+    pub async fn payload_holdings(&self, at: &PublicKey, question: &Holding) -> Result<Holdings, PayloadError> {
+        payload::holdings(&self.shared, self.payload_peer(at)?, question).await
+    }
+
+    /// Tells an intermediate that the whole object is here: it deletes its copy.
+    pub async fn payload_taken(&self, at: &PublicKey, object: &ObjectId) -> Result<(), PayloadError> {
+        payload::taken(&self.shared, self.payload_peer(at)?, object).await
+    }
+
     /// The peers that accept our transactions now.
     pub fn connected(&self) -> Vec<PublicKey> {
         self.shared.connected.borrow().iter().copied().collect()
@@ -182,6 +223,10 @@ impl NetworkHandle {
         if tokio::time::timeout(SHUTDOWN_MAX, self.shared.tasks.wait()).await.is_err() {
             tracing::warn!(tasks = self.shared.tasks.len(), "the exchange network stopped, but some of its tasks have not ended");
         }
+    }
+
+    fn payload_peer(&self, key: &PublicKey) -> Result<Arc<Peer>, PayloadError> {
+        self.shared.find(key).ok_or_else(|| PayloadError::NotAllowed { peer: short(key) })
     }
 
     fn send_to_all(&self, transactions: &[Bytes], urgency: Urgency) {

@@ -1,5 +1,5 @@
 //! The exchange network: a libp2p swarm of our own, beside the consensus engine's. It carries transactions between the
-//! members' nodes, fetches the transactions that a node lacks, and decides who may connect at all.
+//! members' nodes, fetches the transactions that a node lacks, moves sealed payloads, and decides who may connect at all.
 //!
 //! # What travels
 //!
@@ -11,6 +11,7 @@
 //! | `/inro/<chain>/transactions/1` | one long-lived stream in each direction | frames: `length: u32` (little-endian, at most 1 MiB), then the canonical bytes of a list of transactions |
 //! | `/inro/<chain>/fetch/1` | one stream for each request | request: `length: u32`, then a list of transaction ids (at most 4,096); answer: `length: u32` (at most 8 MiB), then a list of as many options of transaction bytes |
 //! | `/inro/<chain>/standing/1` | one stream for each question | answer: `length: u32` (at most 32 KiB), then how far the peer is, in the node's own encoding |
+//! | `/inro/<chain>/payload/1` | one stream for each transfer of a sealed payload or question about payloads | `docs/spec/exchange.md` |
 //!
 //! # Who may connect (rule X-7)
 //!
@@ -38,8 +39,10 @@ mod frame;
 mod handle;
 mod identity;
 mod links;
+mod payload;
 mod peers;
 mod protocol;
+mod question;
 mod queue;
 mod standing;
 mod streams;
@@ -53,4 +56,8 @@ pub use frame::FRAME_BYTES_MAX;
 pub use handle::{Network, NetworkEvent, NetworkHandle};
 pub use identity::{peer_id, public_key};
 pub use libp2p::{Multiaddr, PeerId};
+pub use payload::{
+    Deposit, HOLDINGS_MAX, Held, Holding, Holdings, ObjectId, PIECE_BYTES, Payload, PayloadDoor, PayloadError, Refusal,
+    SealedSink, SealedSource, WINDOW_BYTES,
+};
 pub use standing::STANDING_BYTES_MAX;

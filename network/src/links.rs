@@ -38,6 +38,7 @@ use crate::error::{Misbehaviour, NetworkError};
 use crate::fetch::{self, TransactionSource};
 use crate::handle::{ListenAddresses, NetworkEvent};
 use crate::identity::{key_pair, public_key, short};
+use crate::payload;
 use crate::peers::{Entry, Peer, Report, Shared};
 use crate::standing;
 use crate::streams::{self, Happening, Incoming};
@@ -185,6 +186,7 @@ impl Links {
         }
         self.members.values().for_each(|member| member.entry.peer.set_opener(None));
         shared.connected.send_replace(Default::default());
+        shared.payloads.set_door(None);
         tracing::info!("the exchange network stopped");
     }
 
@@ -382,6 +384,9 @@ impl Links {
             self.shared.tasks.spawn(end.run_until_cancelled_owned(serve));
         } else if incoming.protocol == shared.protocols.standing {
             let serve = standing::serve(incoming, self.source.clone());
+            self.shared.tasks.spawn(end.run_until_cancelled_owned(serve));
+        } else if incoming.protocol == shared.protocols.payload {
+            let serve = payload::serve(shared, peer, incoming);
             self.shared.tasks.spawn(end.run_until_cancelled_owned(serve));
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use inro_contracts::key::PublicKey;
 use libp2p::{Multiaddr, PeerId};
@@ -10,11 +11,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::address::exchange_address;
-use crate::config::AllowedPeer;
+use crate::config::{AllowedPeer, NetworkConfig};
 use crate::counters::Counters;
 use crate::error::Misbehaviour;
 use crate::fetch::ASKING_MAX;
 use crate::identity::{peer_id, short};
+use crate::payload::{Pace, PayloadDoor};
 use crate::protocol::Protocols;
 use crate::queue::Queue;
 use crate::streams::Opener;
@@ -29,6 +31,8 @@ pub(crate) struct Peer {
     pub queue: Queue,
     /// Places for our requests to it.
     pub asking: Semaphore,
+    /// Places for transfers of payloads with it.
+    pub payload_places: Places,
     /// Cancelled when it leaves the set; ends every task that serves it.
     pub cut: CancellationToken,
     opener: Mutex<Option<Opener>>,
@@ -48,6 +52,46 @@ impl Peer {
     /// It is connected, or no longer.
     pub fn set_opener(&self, opener: Option<Opener>) {
         *self.opener.lock().unwrap_or_else(PoisonError::into_inner) = opener;
+    }
+}
+
+/// Places for transfers of payloads.
+pub(crate) struct Places {
+    /// For those that we asked for.
+    pub asking: Arc<Semaphore>,
+    /// For those that were asked of us.
+    pub serving: Arc<Semaphore>,
+}
+
+impl Places {
+    fn new(transfers_max: usize) -> Self {
+        let places = || Arc::new(Semaphore::new(transfers_max.clamp(1, Semaphore::MAX_PERMITS)));
+        Self { asking: places(), serving: places() }
+    }
+}
+
+/// What all transfers of payloads share.
+pub(crate) struct Payloads {
+    /// Places for transfers with all peers together.
+    pub places: Places,
+    /// A transfer in which nothing moves for so long is broken off.
+    pub idle: Duration,
+    /// Keeps what all transfers together give within its rate.
+    pub pace: Pace,
+    per_peer_max: usize,
+    door: Mutex<Option<Arc<dyn PayloadDoor>>>,
+}
+
+impl Payloads {
+    /// What answers peers, once the node has said so.
+    pub fn door(&self) -> Option<Arc<dyn PayloadDoor>> {
+        self.door.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on this answers peers.
+    pub fn set_door(&self, door: Option<Arc<dyn PayloadDoor>>) {
+        // The old door is dropped after the lock is given back: it may hold a handle of this network.
+        let _old = std::mem::replace(&mut *self.door.lock().unwrap_or_else(PoisonError::into_inner), door);
     }
 }
 
@@ -87,15 +131,24 @@ pub(crate) struct Shared {
     pub tasks: TaskTracker,
     /// Where misbehaviour is reported.
     pub reports: mpsc::Sender<Report>,
+    /// What all transfers of payloads share.
+    pub payloads: Payloads,
     queue_bytes_max: usize,
     peers: RwLock<BTreeMap<PublicKey, Entry>>,
 }
 
 impl Shared {
     /// A network without peers.
-    pub fn new(me: PublicKey, protocols: Protocols, queue_bytes_max: usize, reports: mpsc::Sender<Report>) -> Self {
+    pub fn new(config: &NetworkConfig, protocols: Protocols, reports: mpsc::Sender<Report>) -> Self {
+        let payloads = Payloads {
+            places: Places::new(config.transfers_max),
+            idle: config.transfer_idle,
+            pace: Pace::new(config.transfer_bytes_per_second_max),
+            per_peer_max: config.transfers_per_peer_max,
+            door: Mutex::default(),
+        };
         Self {
-            me,
+            me: config.key.public(),
             protocols,
             counters: Counters::default(),
             connected: watch::Sender::default(),
@@ -103,7 +156,8 @@ impl Shared {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             reports,
-            queue_bytes_max,
+            payloads,
+            queue_bytes_max: config.queue_bytes_max,
             peers: RwLock::default(),
         }
     }
@@ -183,6 +237,7 @@ impl Shared {
             id: peer_id(&key),
             queue: Queue::new(self.queue_bytes_max),
             asking: Semaphore::new(ASKING_MAX),
+            payload_places: Places::new(self.payloads.per_peer_max),
             cut: self.stop.child_token(),
             opener: Mutex::default(),
         }

@@ -9,9 +9,11 @@ use crate::streams::Offer;
 const TRANSACTION_STREAMS_MAX: usize = 2;
 /// How many requests a peer may have open to us at once.
 pub(crate) const FETCH_STREAMS_MAX: usize = 4;
-
 /// How many questions about our standing a peer may have open to us at once.
 const STANDING_STREAMS_MAX: usize = 2;
+/// How many streams about payloads a peer may have open to us at once. More than it may have transfers, so that one too many
+/// is answered.
+const PAYLOAD_STREAMS_MAX: usize = 32;
 
 /// The protocols of one ledger.
 #[derive(Debug, Clone)]
@@ -22,12 +24,19 @@ pub(crate) struct Protocols {
     pub fetch: StreamProtocol,
     /// A question how far a peer is, and its answer.
     pub standing: StreamProtocol,
+    /// A transfer of a sealed payload, or a question about payloads.
+    pub payload: StreamProtocol,
 }
 
 impl Protocols {
     /// The protocols of a chain.
     pub fn of(chain: &ChainId) -> Self {
-        Self { transactions: name(chain, "transactions/1"), fetch: name(chain, "fetch/1"), standing: name(chain, "standing/1") }
+        Self {
+            transactions: name(chain, "transactions/1"),
+            fetch: name(chain, "fetch/1"),
+            standing: name(chain, "standing/1"),
+            payload: name(chain, "payload/1"),
+        }
     }
 
     /// What this node accepts.
@@ -36,6 +45,7 @@ impl Protocols {
             Offer { protocol: self.transactions.clone(), streams_max: TRANSACTION_STREAMS_MAX },
             Offer { protocol: self.fetch.clone(), streams_max: FETCH_STREAMS_MAX },
             Offer { protocol: self.standing.clone(), streams_max: STANDING_STREAMS_MAX },
+            Offer { protocol: self.payload.clone(), streams_max: PAYLOAD_STREAMS_MAX },
         ]
     }
 }

@@ -1,5 +1,5 @@
 //! Measures what the store costs for each transaction: `cargo run --example store_bench -p inro-node -- [blocks] [transactions
-//! in a block] [tree versions kept] [accounts] [recent ids kept]`.
+//! in a block] [accounts] [recent ids kept]`.
 //!
 //! One account is opened per transaction until there are enough; then each transaction registers a record in an account taken
 //! at random, as a clinic's day does. Signatures are not checked here. Times are this thread's processor time, so that other
@@ -21,12 +21,12 @@ fn main() {
     };
     let (blocks, block_size) = (argument(1, 30), argument(2, 4000));
     let defaults = StoreOptions::default();
-    let (tree_versions_kept, accounts) = (argument(3, defaults.tree_versions_kept), argument(4, 40_000));
-    let recent_ids_max = argument(5, defaults.recent_ids_max as u64) as usize;
+    let accounts = argument(3, 40_000);
+    let recent_ids_max = argument(4, defaults.recent_ids_max as u64) as usize;
     let folder = std::env::var_os("STORE_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
     let folder = folder.join(format!("store-bench-{}", std::process::id()));
     let consortium = Consortium::new(4);
-    let options = StoreOptions { tree_versions_kept, recent_ids_max, ..defaults };
+    let options = StoreOptions { recent_ids_max, ..defaults };
     let store = Store::open(&folder, &options).expect("the folder is new");
     store.found(&consortium.founding(), &[]).expect("nothing is founded yet");
 

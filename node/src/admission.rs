@@ -13,7 +13,7 @@ mod worker;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -139,15 +139,24 @@ impl Refusal {
 /// What a transaction submitted here became.
 pub type Submitted = Result<TransactionId, Refusal>;
 
-/// A handle to admission; clones share one queue and one worker, which ends with the last handle.
+/// A handle to admission; clones share one queue and one worker. Whoever drops the last handle waits until the worker has ended
+/// (at most for one batch of signatures), so that nothing here holds the ledger any more.
 #[derive(Clone)]
 pub struct Admission(Arc<Door>);
 
-struct Door(Arc<Shared>);
+struct Door {
+    shared: Arc<Shared>,
+    worker: Option<JoinHandle<()>>,
+}
 
 impl Drop for Door {
     fn drop(&mut self) {
-        self.0.queue.close();
+        self.shared.queue.close();
+        // A worker that was left to end by itself could be the one that closes the database, while the process ends around it.
+        if let Some(worker) = self.worker.take_if(|worker| worker.thread().id() != thread::current().id()) {
+            // If it panicked, it has ended as well.
+            let _ = worker.join();
+        }
     }
 }
 
@@ -175,14 +184,14 @@ impl Admission {
     ) -> std::io::Result<Self> {
         let (own, faults) = (Mutex::default(), Mutex::default());
         let shared = Arc::new(Shared { ledger, pool, clock, metrics, queue: Queue::new(), sink, own, faults });
-        let worker = Arc::clone(&shared);
-        thread::Builder::new().name("admission".into()).spawn(move || worker::run(&worker))?;
-        Ok(Self(Arc::new(Door(shared))))
+        let for_worker = Arc::clone(&shared);
+        let worker = thread::Builder::new().name("admission".into()).spawn(move || worker::run(&for_worker))?;
+        Ok(Self(Arc::new(Door { shared, worker: Some(worker) })))
     }
 
     /// Submits transactions of a local client; one answer each, in order. A transaction that waits already is accepted again.
     pub async fn submit_local(&self, transactions: Vec<Vec<u8>>) -> Vec<Submitted> {
-        let shared = &self.0.0;
+        let shared = &self.0.shared;
         let (ticket, verdicts) = Ticket::new(transactions.len());
         let mut parsed = Vec::with_capacity(transactions.len().min(PARSED_AT_ONCE));
         for (index, bytes) in transactions.into_iter().enumerate() {
@@ -207,7 +216,7 @@ impl Admission {
     /// Takes in what another member's machine sent. Nothing is sent on; what cannot be checked in time is dropped, because its
     /// sender keeps it. Does not wait.
     pub fn submit_from_peer(&self, peer: PublicKey, transactions: Vec<Bytes>) {
-        let shared = &self.0.0;
+        let shared = &self.0.shared;
         let mut jobs = Vec::with_capacity(transactions.len());
         for bytes in transactions {
             match ParsedTransaction::parse(bytes.into()) {
@@ -222,7 +231,7 @@ impl Admission {
     /// has a false signature. Those that may wait are kept in the mempool too. Only signatures are judged; whether the
     /// transactions may stand in the block is for whoever applies it. The caller bounds how many there are.
     pub async fn verify_missing(&self, transactions: Vec<Bytes>) -> Vec<Option<Arc<VerifiedTransaction>>> {
-        let shared = &self.0.0;
+        let shared = &self.0.shared;
         let (ticket, verdicts) = Ticket::new(transactions.len());
         let mut jobs = Vec::with_capacity(transactions.len());
         for (index, bytes) in transactions.into_iter().enumerate() {
@@ -239,7 +248,7 @@ impl Admission {
     /// Announces again what was submitted here a while ago and still waits: a peer may have been away, or too busy. Call it
     /// about once a second.
     pub fn announce_again(&self) {
-        let shared = &self.0.0;
+        let shared = &self.0.shared;
         let now = (shared.clock)();
         let mut own = shared.own.lock().unwrap_or_else(PoisonError::into_inner);
         let mut again = Vec::new();
@@ -260,12 +269,12 @@ impl Admission {
 
     /// How many transactions of this peer were malformed or had a false signature. An honest peer has none.
     pub fn faults_of(&self, peer: &PublicKey) -> u64 {
-        self.0.0.faults.lock().unwrap_or_else(PoisonError::into_inner).get(peer).copied().unwrap_or(0)
+        self.0.shared.faults.lock().unwrap_or_else(PoisonError::into_inner).get(peer).copied().unwrap_or(0)
     }
 
     /// How many transactions wait to be checked.
     pub fn queued(&self) -> usize {
-        self.0.0.queue.len()
+        self.0.shared.queue.len()
     }
 }
 

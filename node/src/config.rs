@@ -34,6 +34,12 @@ pub struct Config {
     /// The database.
     #[serde(default)]
     pub store: Store,
+    /// Where payloads lie.
+    #[serde(default)]
+    pub vault: Vault,
+    /// Handing payloads over, and fetching them.
+    #[serde(default)]
+    pub desk: Desk,
     /// What the node writes about itself.
     #[serde(default)]
     pub log: Log,
@@ -155,9 +161,65 @@ pub struct Store {
     /// With less free disk than this the node stops before the disk is full, in MiB.
     #[serde(deserialize_with = "bounded::<_, _, 16, 16_777_216>")]
     pub reserve_mib: u64,
-    /// How many blocks' replaced nodes of the state tree are kept.
-    #[serde(deserialize_with = "bounded::<_, _, 1, 100_000_000>")]
-    pub tree_versions_kept: u64,
+}
+
+/// Where the facility's payloads lie, each encrypted under a key of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Vault {
+    /// The folder of the wrapped keys; `vault` in the data folder without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    /// The file of the facility's key, encrypted like the node's other keys; made at the first start. `vault.key` in the data
+    /// folder without it. Keep a copy of it elsewhere: without it no payload opens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+    /// Where the encrypted payloads lie: `{ kind = "local", folder = … }` or `{ kind = "s3", bucket = … }`. `payloads` in the
+    /// data folder without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<inro_vault::StoreSettings>,
+}
+
+/// Handing payloads over, and fetching them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Desk {
+    /// How long a payload that was granted is asked for before it is reported as withheld, in milliseconds.
+    #[serde(deserialize_with = "bounded::<_, _, 100, 600_000>")]
+    pub patience_ms: u64,
+    /// How long what arrived is kept, sealed, beyond the access's lifetime, in milliseconds.
+    #[serde(deserialize_with = "bounded::<_, _, 0, 604_800_000>")]
+    pub keep_ms: u64,
+    /// Machines of other members, by their network identity, with which sealed payloads are left, and which are asked when a
+    /// custodian is away.
+    pub intermediates: Vec<inro_contracts::key::PublicKey>,
+    /// Makes this node an intermediate: it keeps sealed payloads for others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intermediate: Option<Intermediate>,
+}
+
+/// What an intermediate keeps for others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Intermediate {
+    /// Most bytes in all.
+    #[serde(deserialize_with = "bounded::<_, _, 1_048_576, 1_125_899_906_842_624>")]
+    pub bytes_max: u64,
+    /// Longest time, in milliseconds.
+    #[serde(deserialize_with = "bounded::<_, _, 1_000, 604_800_000>")]
+    pub keep_ms_max: u64,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self { patience_ms: 20_000, keep_ms: 3_600_000, intermediates: Vec::new(), intermediate: None }
+    }
+}
+
+impl Default for Intermediate {
+    fn default() -> Self {
+        Self { bytes_max: 16 << 30, keep_ms_max: 86_400_000 }
+    }
 }
 
 /// What the node writes about itself. No label, record id, name or key is ever in it.
@@ -232,7 +294,7 @@ impl Default for Mempool {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { cache_mib: 128, reserve_mib: 256, tree_versions_kept: 128 }
+        Self { cache_mib: 128, reserve_mib: 256 }
     }
 }
 
@@ -335,6 +397,11 @@ impl Config {
         let mut paths = vec![&mut self.data, &mut self.genesis, &mut self.keys.peer];
         paths.extend(self.keys.validator.as_mut());
         paths.extend(self.log.file.as_mut());
+        paths.extend(self.vault.folder.as_mut());
+        paths.extend(self.vault.key.as_mut());
+        if let Some(inro_vault::StoreSettings::Local { folder }) = &mut self.vault.store {
+            paths.push(folder);
+        }
         if let Passphrase::File(path) = &mut self.keys.passphrase {
             paths.push(path);
         }

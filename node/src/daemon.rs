@@ -17,12 +17,14 @@ use inro_engine::{Engine, EngineConfig, EngineFault, RecallFault, Timeouts};
 use inro_genesis::ceremony::{self, CeremonyFault};
 use inro_genesis::keyfile::{self, KeyFault, PassphraseSource};
 use inro_network::{Network, NetworkConfig, NetworkError, NetworkEvent, NetworkHandle, TransactionSource};
+use inro_vault::{FacilityKey, Settings, StoreSettings, Vault, VaultError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::admission::{Admission, wall_clock};
 use crate::config::{Config, Passphrase, multiaddress};
+use crate::desk::{Desk, DeskFault};
 use crate::ledger::{ForConsensus, Identity, Ledger, Standing, Worth, body_bytes_max};
 use crate::mempool::{Limits, Pool, Room};
 use crate::metrics::Metrics;
@@ -49,6 +51,12 @@ pub enum DaemonFault {
     /// The sign guard or the engine's log.
     #[error("{0}")]
     Recall(#[from] RecallFault),
+    /// The vault.
+    #[error("the vault: {0}")]
+    Vault(#[from] VaultError),
+    /// The desk.
+    #[error("the desk: {0}")]
+    Desk(#[from] DeskFault),
     /// The API.
     #[error("{0}")]
     Api(#[from] crate::api::ApiFault),
@@ -106,7 +114,8 @@ pub async fn run(config: Config, adversary: Adversary, stop: watch::Receiver<boo
     outcome
 }
 
-/// Waits until nobody else holds the store, so that the database is closed before the process ends.
+/// Waits until nobody else holds the store, so that the database is closed before the process ends: one that is closed while it
+/// ends can crash it.
 async fn close(store: Store) {
     for _ in 0..100 {
         if store.is_held_alone() {
@@ -115,6 +124,8 @@ async fn close(store: Store) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     warn!("a part of the node still uses the store; it is safe on disk, but was not closed");
+    // Whoever drops the last handle now would close it at the worst moment.
+    std::mem::forget(store);
 }
 
 async fn run_over(
@@ -148,6 +159,17 @@ async fn run_over(
     tasks.spawn(take_from_members(admission.clone(), events));
     tasks.spawn(submit_reports(admission.clone(), reports));
     tasks.spawn(keep_house(ledger.clone(), pool.clone(), network.clone(), admission.clone(), metrics.clone()));
+    let vault = open_vault(config, &keys.passphrase).await?;
+    let desk_folder = config.data.join("desk");
+    let (desk, running_desk) = Desk::start(
+        &desk_folder,
+        config.desk.clone(),
+        Arc::clone(&ledger),
+        network.clone(),
+        vault,
+        keys.peer.clone(),
+        admission.clone(),
+    )?;
     let api = crate::api::start(
         config,
         Arc::clone(&ledger),
@@ -156,6 +178,7 @@ async fn run_over(
         network.clone(),
         metrics.clone(),
         keys.public(),
+        Some(desk),
     )
     .await?;
     info!(height = %ledger.view().tip.height, "the node runs");
@@ -164,6 +187,7 @@ async fn run_over(
     let outcome = consensus.keep_running(ForConsensus::new(Arc::clone(&ledger), admission, report), stop).await;
 
     api.stop().await;
+    running_desk.stop().await;
     network.shutdown().await;
     tasks.shutdown().await;
     info!(height = %ledger.view().tip.height, "the node has stopped");
@@ -210,6 +234,7 @@ pub fn allow_voting(config: &Config) -> Result<String, DaemonFault> {
 struct Keys {
     peer: SecretKey,
     validator: Option<SecretKey>,
+    passphrase: inro_genesis::keyfile::Passphrase,
 }
 
 impl Keys {
@@ -226,7 +251,22 @@ fn open_keys(config: &Config) -> Result<Keys, DaemonFault> {
     };
     let passphrase = source.read("the node's keys")?;
     let validator = config.keys.validator.as_ref().map(|path| keyfile::open(path, &passphrase)).transpose()?;
-    Ok(Keys { peer: keyfile::open(&config.keys.peer, &passphrase)?, validator })
+    Ok(Keys { peer: keyfile::open(&config.keys.peer, &passphrase)?, validator, passphrase })
+}
+
+/// Opens the facility's vault; its key is made at the first start.
+async fn open_vault(config: &Config, passphrase: &inro_genesis::keyfile::Passphrase) -> Result<Vault, DaemonFault> {
+    let path = config.vault.key.clone().unwrap_or_else(|| config.data.join("vault.key"));
+    let facility = if path.exists() {
+        FacilityKey::open(&path, passphrase)?
+    } else {
+        info!("the facility's key is made; keep a copy of its file elsewhere");
+        FacilityKey::create(&path, passphrase)?
+    };
+    let folder = config.vault.folder.clone().unwrap_or_else(|| config.data.join("vault"));
+    let store = config.vault.store.clone();
+    let store = store.unwrap_or_else(|| StoreSettings::Local { folder: config.data.join("payloads") });
+    Ok(Vault::open(&Settings { folder, store }, facility).await?)
 }
 
 /// The engine's own words about a taken port are hard to act on, and come late.
@@ -245,7 +285,6 @@ fn open_store(config: &Config, founding: &inro_contracts::genesis::Founding, doc
     let mib = config.store.cache_mib as usize;
     let options = StoreOptions {
         reserve_mib: config.store.reserve_mib,
-        tree_versions_kept: config.store.tree_versions_kept,
         block_cache_mib: mib / 2,
         tree_cache_mib: mib / 4,
         state_cache_mib: mib / 4,

@@ -4,6 +4,7 @@ pub mod admission;
 pub mod api;
 pub mod config;
 pub mod daemon;
+pub mod desk;
 pub mod ledger;
 pub mod logging;
 pub mod mempool;

@@ -7,6 +7,7 @@ pub mod consortium;
 pub mod invariants;
 pub mod load;
 pub mod metrics;
+pub mod play;
 pub mod ports;
 pub mod process;
 pub mod seed;

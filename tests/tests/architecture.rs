@@ -7,14 +7,33 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Which crates of ours each crate may use in its programs.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("inro-contracts", &[]),
+    ("inro-payload", &["inro-contracts"]),
     ("inro-network", &["inro-contracts"]),
     ("inro-genesis", &["inro-contracts"]),
     ("inro-engine", &["inro-contracts"]),
-    ("inro-node", &["inro-contracts", "inro-network", "inro-genesis", "inro-engine"]),
-    ("inro-client", &["inro-contracts", "inro-genesis"]),
-    ("inro-tests", &["inro-contracts", "inro-network", "inro-genesis", "inro-engine", "inro-node", "inro-client"]),
+    ("inro-intake", &["inro-contracts"]),
+    ("inro-vault", &["inro-contracts", "inro-payload", "inro-genesis"]),
+    (
+        "inro-node",
+        &["inro-contracts", "inro-payload", "inro-network", "inro-genesis", "inro-engine", "inro-intake", "inro-vault"],
+    ),
+    ("inro-client", &["inro-contracts", "inro-payload", "inro-genesis"]),
+    (
+        "inro-tests",
+        &[
+            "inro-contracts",
+            "inro-payload",
+            "inro-network",
+            "inro-genesis",
+            "inro-engine",
+            "inro-intake",
+            "inro-vault",
+            "inro-node",
+            "inro-client",
+        ],
+    ),
 ];
 
 /// What the pure crate may use: encodings, hashes, trees, signatures. No clock, no input or output, no threads, no randomness of

@@ -6,6 +6,7 @@ mod architecture;
 mod byzantine;
 mod copies;
 mod crashes;
+mod exchange;
 mod membership;
 mod memory_of_signatures;
 mod operator;

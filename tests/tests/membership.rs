@@ -140,6 +140,7 @@ async fn an_organisation_suspended_in_a_block_is_cut_off_at_that_block() {
                     applied += 1;
                 }
                 Outcome::Rejected(rule) => assert_eq!(*rule, Rule::SuspendedOrganisation),
+                other => panic!("the load registers records only, and found {other:?}"),
             }
         }
         if height > cut {

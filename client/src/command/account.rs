@@ -1,9 +1,10 @@
 //! `inro account`: a patient's account at one custodian.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use inro_client::NodeClient;
+use inro_client::wallet::{Agreement, WalletFile};
 use inro_contracts::account::{Account, AccountOpening, Guardian, Powers};
 use inro_contracts::id::{ChainId, Hash, Label, OrganisationId, PractitionerId};
 use inro_contracts::key::{PublicKey, Signature};
@@ -35,7 +36,7 @@ pub struct AccountArguments {
 #[derive(Debug, Subcommand)]
 pub enum AccountCommand {
     /// Open an account. Signed by a practitioner of the custodian; carries the patient's agreement.
-    #[command(after_help = "Example:\n  inro account open --first-key 4a… --agreement 77… --key keys/practitioner-1.pem")]
+    #[command(after_help = "Example:\n  inro account open --wallet hanako.wallet --key keys/practitioner-1.pem")]
     Open {
         #[command(flatten)]
         patient: Patient,
@@ -55,6 +56,9 @@ pub enum AccountCommand {
         label: Label,
         #[command(flatten)]
         new_key: NewKey,
+        /// The wallet that holds the new key is kept by the facility.
+        #[arg(long)]
+        custodial: bool,
         #[command(flatten)]
         acting: Acting,
     },
@@ -67,7 +71,7 @@ pub enum AccountCommand {
         /// The guardian's key.
         #[arg(long, value_name = "HEX")]
         guardian: PublicKey,
-        /// What the guardian may do: read-journal, grant, seal, veto-recovery.
+        /// What the guardian may do: read-journal, read-records, grant, seal, veto-recovery.
         #[arg(long, required = true, value_delimiter = ',', value_parser = power_of)]
         powers: Vec<Powers>,
         #[command(flatten)]
@@ -123,43 +127,75 @@ pub enum AccountCommand {
 #[group(required = true, multiple = true)]
 pub struct Patient {
     /// The first key's file; it is opened with the same passphrase as --key.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["first_key", "agreement"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["first_key", "agreement", "wallet"])]
     account_key: Option<PathBuf>,
+    /// The patient's wallet, from which the first key is derived.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["first_key", "agreement"])]
+    wallet: Option<PathBuf>,
+    /// A file (mode 0600) with its passphrase. Otherwise the variable INRO_WALLET_PASSPHRASE, otherwise as for --key.
+    #[arg(long, value_name = "FILE", requires = "wallet")]
+    wallet_passphrase_file: Option<PathBuf>,
     /// The first public key, when its secret is elsewhere.
     #[arg(long, value_name = "HEX", requires = "agreement")]
     first_key: Option<PublicKey>,
-    /// The agreement, made there with `inro key agree`.
+    /// The agreement, made there with `inro wallet agree` or `inro key agree`.
     #[arg(long, value_name = "HEX", requires = "first_key")]
     agreement: Option<Signature>,
 }
 
+/// A first key with the patient's agreement; the wallet that they come from, if one is at hand.
+struct Agreed {
+    first_key: PublicKey,
+    signature: Signature,
+    custodial: bool,
+    wallet: Option<WalletFile>,
+}
+
 impl Patient {
-    fn agree(
-        &self,
-        common: &Common,
-        chain: ChainId,
-        custodian: OrganisationId,
-        custodial: bool,
-    ) -> Result<(PublicKey, Signature), Fault> {
-        match (&self.account_key, self.first_key, self.agreement) {
+    fn agree(&self, common: &Common, chain: ChainId, custodian: OrganisationId, custodial: bool) -> Result<Agreed, Fault> {
+        match (&self.account_key, &self.wallet, self.first_key, self.agreement) {
             (Some(path), ..) => {
                 let secret = common.open(path)?;
                 let first_key = secret.public();
-                Ok((first_key, AccountOpening { chain, custodian, first_key, custodial }.sign(&secret)))
+                let signature = AccountOpening { chain, custodian, first_key, custodial }.sign(&secret);
+                Ok(Agreed { first_key, signature, custodial, wallet: None })
             }
-            (None, Some(first_key), Some(agreement)) => Ok((first_key, agreement)),
-            _ => Err(Fault::bad_input("name the patient's key with --account-key FILE, or with --first-key and --agreement")),
+            (None, Some(path), ..) => self.agree_by_wallet(common, path, chain, custodian, custodial),
+            (None, None, Some(first_key), Some(signature)) => Ok(Agreed { first_key, signature, custodial, wallet: None }),
+            _ => Err(Fault::bad_input(
+                "name the patient's key with --wallet FILE, with --account-key FILE, or with --first-key and --agreement",
+            )),
         }
+    }
+
+    /// The wallet itself knows whether a facility keeps it.
+    fn agree_by_wallet(
+        &self,
+        common: &Common,
+        path: &Path,
+        chain: ChainId,
+        custodian: OrganisationId,
+        custodial: bool,
+    ) -> Result<Agreed, Fault> {
+        let mut file = super::wallet::open(common, path, self.wallet_passphrase_file.as_ref())?;
+        file.wallet().expect_chain(&chain)?;
+        if custodial && !file.wallet().is_custodial() {
+            return Err(Fault::bad_input(format!("{} is the patient's own wallet; leave out --custodial", path.display())));
+        }
+        let Agreement { opening, signature, .. } = file.update(|wallet| wallet.agree(&custodian))?;
+        Ok(Agreed { first_key: opening.first_key, signature, custodial: opening.custodial, wallet: Some(file) })
     }
 }
 
-fn power_of(text: &str) -> Result<Powers, String> {
+/// A guardian's power by its name.
+pub fn power_of(text: &str) -> Result<Powers, String> {
     match text {
         "read-journal" => Ok(Powers::READ_JOURNAL),
         "grant" => Ok(Powers::GRANT),
         "seal" => Ok(Powers::SEAL),
         "veto-recovery" => Ok(Powers::VETO_RECOVERY),
-        _ => Err("a power is read-journal, grant, seal or veto-recovery".into()),
+        "read-records" => Ok(Powers::READ_RECORDS),
+        _ => Err("a power is read-journal, read-records, grant, seal or veto-recovery".into()),
     }
 }
 
@@ -189,14 +225,23 @@ async fn act(common: &Common, console: &Console, command: AccountCommand) -> Res
             let actor = Actor::new(common, console, &acting).await?;
             let practitioner = actor.practitioner(practitioner);
             let custodian = actor.node.practitioner(&practitioner).await?.organisation;
-            let (first_key, agreement) = patient.agree(common, actor.chain, custodian, custodial)?;
+            let agreed = patient.agree(common, actor.chain, custodian, custodial)?;
+            let Agreed { first_key, signature: agreement, custodial, wallet } = agreed;
+            let label = Account::label_of(&first_key);
             let action = Action::OpenAccount { practitioner, custodian, first_key, custodial, agreement };
-            actor.act(action, &[("account", json!(Account::label_of(&first_key)))]).await
+            actor.act(action, &[("account", json!(label))]).await?;
+            match wallet {
+                // What was not waited for is found by `inro wallet scan`.
+                Some(mut file) if !acting.no_wait => Ok(file.update(|wallet| wallet.note_open(&label))?),
+                _ => Ok(()),
+            }
         }
-        AccountCommand::Rotate { label, new_key, acting } => {
+        AccountCommand::Rotate { label, new_key, custodial, acting } => {
             let actor = Actor::new(common, console, &acting).await?;
             let (key, possession) = new_key.prove(common, actor.chain, |_| Hash(label.0))?;
-            actor.act(Action::RotateController { account: label, key, possession }, &[("controller", json!(key))]).await
+            actor
+                .act(Action::RotateController { account: label, key, custodial, possession }, &[("controller", json!(key))])
+                .await
         }
         AccountCommand::AppointGuardian { label, guardian, powers, valid, acting } => {
             let actor = Actor::new(common, console, &acting).await?;

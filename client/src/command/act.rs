@@ -105,9 +105,8 @@ impl<'a> Actor<'a> {
 
 /// Says what became of a committed transaction. One that broke a rule is a failure.
 pub fn report(console: &Console, committed: Committed, facts: &[(&str, Value)]) -> Result<(), Fault> {
-    if let Outcome::Rejected(rule) = &committed.outcome {
-        let sentence = console.say(Word::RejectedBy, &[&committed.height, rule]);
-        return Err(Fault { rule: Some(rule.code().into()), ..Fault::refused(sentence) });
+    if let Some(fault) = rejected(console, &committed) {
+        return Err(fault);
     }
     let mut lines = vec![console.say(Word::CommittedIn, &[&committed.height])];
     lines.extend(fact_lines(console, &committed.id, facts));
@@ -115,6 +114,13 @@ pub fn report(console: &Console, committed: Committed, facts: &[(&str, Value)]) 
     value["status"] = "committed".into();
     console.print(&lines, &with_facts(value, facts));
     Ok(())
+}
+
+/// The rule that a committed transaction broke, if one was.
+pub fn rejected(console: &Console, committed: &Committed) -> Option<Fault> {
+    let Outcome::Rejected(rule) = &committed.outcome else { return None };
+    let sentence = console.say(Word::RejectedBy, &[&committed.height, rule]);
+    Some(Fault { rule: Some(rule.code().into()), ..Fault::refused(sentence) })
 }
 
 /// Refuses a node of another ledger than the one that was named.

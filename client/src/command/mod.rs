@@ -1,19 +1,31 @@
 //! The commands: what can be asked for, and which file answers it.
 
+mod access;
 mod account;
 mod act;
+mod consent;
+mod consult;
 mod genesis;
 mod govern;
+mod guardian;
+mod history;
+mod kept;
 mod key;
+mod parties;
 mod practitioner;
 mod read;
 mod record;
+mod review;
+mod speaker;
+mod wallet;
 
 use clap::{Parser, Subcommand};
 
 use crate::arguments::Common;
 use crate::fault::Fault;
 use crate::output::Console;
+
+pub use act::expect_chain;
 
 /// Make keys, found a ledger, read it through a node, and act on it.
 #[derive(Debug, Parser)]
@@ -42,9 +54,29 @@ enum Command {
     Practitioner(practitioner::PractitionerCommand),
     /// Accounts: look at one, or act on it.
     Account(account::AccountArguments),
-    /// Records: what the ledger knows of payloads.
+    /// Wallets: one secret for all of a person's accounts.
+    #[command(subcommand)]
+    Wallet(wallet::WalletCommand),
+    /// Records: take documents in at the custodian, and what the ledger knows of payloads.
     #[command(subcommand)]
     Record(record::RecordCommand),
+    /// Guardians and carers: who else may speak for an account.
+    #[command(subcommand)]
+    Guardian(guardian::GuardianCommand),
+    #[command(flatten)]
+    Consent(consent::ConsentCommand),
+    #[command(flatten)]
+    Reading(access::ReadingCommand),
+    /// Consults: advice from a named colleague under a linked ID (連結ID).
+    #[command(subcommand)]
+    Consult(consult::ConsultCommand),
+    /// Reviews of emergency accesses.
+    #[command(subcommand)]
+    Review(review::ReviewCommand),
+    /// What waits at the own organisation: payloads on their way, and reviews.
+    Worklist(review::WorklistArguments),
+    /// An account's journal for people: who did what, when, why, and was it granted or denied.
+    History(history::HistoryArguments),
 }
 
 /// Does what was asked for.
@@ -57,7 +89,15 @@ pub fn run(cli: Cli, console: &Console) -> Result<(), Fault> {
         Command::Govern(command) => online(govern::run(&common, console, command)),
         Command::Practitioner(command) => online(practitioner::run(&common, console, command)),
         Command::Account(arguments) => online(account::run(&common, console, arguments)),
+        Command::Wallet(command) => online(wallet::run(&common, console, command)),
         Command::Record(command) => online(record::run(&common, console, command)),
+        Command::Guardian(command) => online(guardian::run(&common, console, command)),
+        Command::Consent(command) => online(consent::run(&common, console, command)),
+        Command::Reading(command) => online(access::run(&common, console, command)),
+        Command::Consult(command) => online(consult::run(&common, console, command)),
+        Command::Review(command) => online(review::run(&common, console, command)),
+        Command::Worklist(arguments) => online(review::worklist(&common, console, arguments)),
+        Command::History(arguments) => online(history::run(&common, console, arguments)),
     }
 }
 

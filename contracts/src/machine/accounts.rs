@@ -55,14 +55,17 @@ pub(super) fn rotate_controller(
     call: &Call<'_>,
     label: &Label,
     key: &PublicKey,
+    custodial: bool,
 ) -> Result<Effect, Refusal> {
     let mut account = controlled(state, call, label)?;
+    let effect = Effect::spoken(*label, &account, call);
     require(!key.is_weak(), Rule::WeakKey)?;
     require(account.controller != *key, Rule::NoChange)?;
     require(account.guardian(key).is_none(), Rule::GuardianExists)?;
     account.controller = *key;
+    account.custodial = custodial;
     state.save(StateKey::Account(*label), &account);
-    Ok(Effect::on(*label))
+    Ok(effect)
 }
 
 pub(super) fn appoint_guardian(
@@ -80,7 +83,7 @@ pub(super) fn appoint_guardian(
     require(guardian.key != account.controller && account.guardian(&guardian.key).is_none(), Rule::GuardianExists)?;
     account.guardians.push(guardian.clone()).map_err(|_| Rule::TooManyGuardians)?;
     state.save(StateKey::Account(*label), &account);
-    Ok(Effect::on(*label))
+    Ok(Effect::spoken(*label, &account, call))
 }
 
 pub(super) fn dismiss_guardian(
@@ -94,7 +97,7 @@ pub(super) fn dismiss_guardian(
     require(account.guardian(guardian).is_some(), Rule::UnknownGuardian)?;
     account.guardians.retain(|known| known.key != *guardian);
     state.save(StateKey::Account(*label), &account);
-    Ok(Effect::on(*label))
+    Ok(Effect::spoken(*label, &account, call))
 }
 
 /// One identity check. A check that nothing continues starts the recovery anew: otherwise one organisation, hostile or
@@ -148,7 +151,7 @@ pub(super) fn veto_recovery(state: &mut Working<'_>, call: &Call<'_>, label: &La
     require(account.recovery.is_some(), Rule::NoRecovery)?;
     account.recovery = None;
     state.save(StateKey::Account(*label), &account);
-    Ok(Effect::on(*label))
+    Ok(Effect::spoken(*label, &account, call))
 }
 
 pub(super) fn complete_recovery(state: &mut Working<'_>, call: &Call<'_>, label: &Label) -> Result<Effect, Refusal> {
@@ -158,6 +161,8 @@ pub(super) fn complete_recovery(state: &mut Working<'_>, call: &Call<'_>, label:
     require(recovery.second.is_some_and(|(_, from)| from <= call.now()), Rule::RecoveryTooEarly)?;
     require(checks_count(state, &recovery)?, Rule::SuspendedOrganisation)?;
     account.controller = recovery.new_key;
+    // Whoever recovered holds the key; a facility that keeps it says so when it rotates.
+    account.custodial = false;
     account.guardians.retain(|guardian| guardian.key != recovery.new_key);
     state.save(StateKey::Account(*label), &account);
     Ok(Effect::on(*label))

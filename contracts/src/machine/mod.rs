@@ -5,11 +5,14 @@
 //! nothing. After an action that touches an account, the machine appends the event to the account's journal (rule J-1).
 
 mod accounts;
+mod consent;
+mod exchange;
 mod records;
 mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::account::Account;
 use crate::block::{BlockContext, Header, Tip};
 use crate::entry::{Outcome, entry_bytes};
 use crate::history::{self, HistoryReader};
@@ -174,7 +177,7 @@ pub fn build<R: LedgerReader>(
             }
             Err(Refusal::State(fault)) => return Err(fault.into()),
         };
-        let outcome = Outcome::Applied;
+        let outcome = effect.outcome;
         let entry = entry_bytes(transaction.bytes(), &outcome);
         for account in effect.accounts {
             journal.push(append_event(&mut state, context, account, index, &entry)?);
@@ -240,19 +243,28 @@ fn check_block<R: StateReader>(
 }
 
 /// What an action did, beyond its writes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Effect {
     /// The accounts whose journals gain this event.
     accounts: Vec<Label>,
+    /// What became of the transaction.
+    outcome: Outcome,
 }
 
 impl Effect {
     /// Touches no account.
-    const NONE: Effect = Effect { accounts: Vec::new() };
+    const NONE: Effect = Effect { accounts: Vec::new(), outcome: Outcome::Applied };
 
     /// Touches one account.
     fn on(account: Label) -> Self {
-        Self { accounts: vec![account] }
+        Self { accounts: vec![account], outcome: Outcome::Applied }
+    }
+
+    /// Touches one account, for which its controller or a guardian spoke; `before` is the account as it was. A wallet that a
+    /// facility keeps leaves its mark.
+    fn spoken(label: Label, before: &Account, call: &Call<'_>) -> Self {
+        let custodially = before.custodial && before.controller == call.signer;
+        Self { accounts: vec![label], outcome: if custodially { Outcome::AppliedCustodially } else { Outcome::Applied } }
     }
 }
 
@@ -323,7 +335,9 @@ fn apply(state: &mut Working<'_>, block: &BlockContext, transaction: &VerifiedTr
         Action::OpenAccount { practitioner, custodian, first_key, custodial, .. } => {
             accounts::open(state, call, practitioner, custodian, first_key, *custodial)
         }
-        Action::RotateController { account, key, .. } => accounts::rotate_controller(state, call, account, key),
+        Action::RotateController { account, key, custodial, .. } => {
+            accounts::rotate_controller(state, call, account, key, *custodial)
+        }
         Action::AppointGuardian { account, guardian } => accounts::appoint_guardian(state, call, account, guardian),
         Action::DismissGuardian { account, guardian } => accounts::dismiss_guardian(state, call, account, guardian),
         Action::AttestRecovery { account, practitioner, new_key, .. } => {
@@ -338,6 +352,29 @@ fn apply(state: &mut Working<'_>, block: &BlockContext, transaction: &VerifiedTr
         Action::EraseRecord { account, practitioner, record, .. } => records::erase(state, call, account, practitioner, record),
         Action::SetProviderFlags { account, practitioner, record, flags } => {
             records::set_flags(state, call, account, practitioner, record, *flags)
+        }
+        Action::Grant { account, terms } => consent::grant(state, call, account, terms),
+        Action::Revoke { account, grant } => consent::revoke(state, call, account, grant),
+        Action::Seal { account, terms } => consent::seal(state, call, account, terms),
+        Action::LiftSeal { account, seal, until } => consent::lift_seal(state, call, account, seal, *until),
+        Action::Unseal { account, seal } => consent::unseal(state, call, account, seal),
+        Action::OpenConsult { account, practitioner, terms } => consent::open_consult(state, call, account, practitioner, terms),
+        Action::CloseConsult { account, consult, practitioner } => {
+            consent::close_consult(state, call, account, consult, practitioner.as_ref())
+        }
+        Action::AnswerConsult { account, consult, practitioner, .. } => {
+            consent::answer_consult(state, call, account, consult, practitioner)
+        }
+        Action::ReadJournal { account, practitioner } => consent::read_journal(state, call, account, practitioner.as_ref()),
+        Action::Access(request) => exchange::access(state, call, request),
+        Action::Disclose { account, access, records } => exchange::disclose(state, call, account, access, records),
+        Action::Acknowledge { account, access, records } => exchange::acknowledge(state, call, account, access, records),
+        Action::ReportPayload { account, access, record, .. } => exchange::report_payload(state, call, account, access, record),
+        Action::RefuseDisclosure { account, access, record, .. } => {
+            exchange::refuse_disclosure(state, call, account, access, record)
+        }
+        Action::CloseReview { account, access, practitioner, finding, .. } => {
+            exchange::close_review(state, call, account, access, practitioner, *finding)
         }
     }
 }

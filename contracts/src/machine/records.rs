@@ -1,5 +1,6 @@
 //! Records: registering, superseding, erasing, provider flags (rules ).
 
+use super::consent::seals_follow;
 use super::trust::acting_practitioner;
 use super::{Call, Effect, Refusal, require};
 use crate::id::{Label, PractitionerId, RecordId};
@@ -52,6 +53,7 @@ pub(super) fn supersede(
     require(replaced.status == RecordStatus::Current, Rule::RecordNotCurrent)?;
     require(*old != manifest.id, Rule::SupersedesItself)?;
     let record = new_record(state, call, label, practitioner, manifest)?;
+    seals_follow(state, label, old, &manifest.id)?;
     replaced.status = RecordStatus::Superseded(manifest.id);
     state.save(StateKey::Record(*label, *old), &replaced);
     state.save(StateKey::Record(*label, manifest.id), &record);

@@ -4,6 +4,7 @@
 
 use super::{Call, Effect, Refusal, require};
 use crate::bytes::List;
+use crate::emergency::{DISASTER_MS_MAX, DISASTERS_MAX, Disaster, Disasters};
 use crate::genesis::{is_peer_address, validators_fault};
 use crate::id::{Hash, OrganisationId, PractitionerId, ProposalId};
 use crate::key::PublicKey;
@@ -54,7 +55,7 @@ fn lasting(call: &Call<'_>, validity: &Validity) -> Result<(), Refusal> {
 
 pub(super) fn propose(state: &mut Working<'_>, call: &Call<'_>, id: &OrganisationId, change: &Change) -> Result<Effect, Refusal> {
     authority(state, call, id)?;
-    change_is_possible(state, change)?;
+    change_is_possible(state, call, change)?;
     let until = call.now().plus_ms(state.parameters()?.proposal_ms);
     let proposal =
         Proposal { proposer: *id, change: change.clone(), until, votes: List::default(), status: ProposalStatus::Open };
@@ -97,7 +98,7 @@ fn cast(
         }
     }
     if approving * 3 > active * 2 {
-        proposal.status = match change_is_possible(state, &proposal.change) {
+        proposal.status = match change_is_possible(state, call, &proposal.change) {
             Ok(()) => {
                 carry_out(state, call, &proposal.change)?;
                 ProposalStatus::Accepted
@@ -112,7 +113,7 @@ fn cast(
     Ok(Effect::NONE)
 }
 
-fn change_is_possible(state: &Working<'_>, change: &Change) -> Result<(), Refusal> {
+fn change_is_possible(state: &Working<'_>, call: &Call<'_>, change: &Change) -> Result<(), Refusal> {
     match change {
         Change::AdmitOrganisation { profile, .. } => {
             require(state.organisation(&profile.id())?.is_none(), Rule::AlreadyMember)?;
@@ -141,6 +142,14 @@ fn change_is_possible(state: &Working<'_>, change: &Change) -> Result<(), Refusa
             require(*parameters != state.parameters()?, Rule::NoChange)?;
             let validators = state.validators()?.validators().len();
             require(validators >= usize::from(parameters.validators_min), Rule::TooFewValidators)
+        }
+        Change::DeclareDisaster { area, organisations, duration_ms } => {
+            require(!area.as_str().is_empty() && !organisations.is_empty(), Rule::BadDisaster)?;
+            require((1_000..=DISASTER_MS_MAX).contains(duration_ms), Rule::BadDisaster)?;
+            for organisation in organisations {
+                require(state.organisation(organisation)?.is_some(), Rule::UnknownOrganisation)?;
+            }
+            require(disasters(state, call)?.0.len() < DISASTERS_MAX, Rule::BadDisaster)
         }
     }
 }
@@ -171,7 +180,22 @@ fn carry_out(state: &mut Working<'_>, call: &Call<'_>, change: &Change) -> Resul
             state.save::<Parameters>(StateKey::Parameters, parameters);
             Ok(())
         }
+        Change::DeclareDisaster { area, organisations, duration_ms } => {
+            let mut disasters = disasters(state, call)?;
+            let until = call.now().plus_ms(*duration_ms);
+            let disaster = Disaster { area: area.clone(), organisations: organisations.clone(), until };
+            disasters.0.push(disaster).map_err(|_| Rule::BadDisaster)?;
+            state.save(StateKey::Disasters, &disasters);
+            Ok(())
+        }
     }
+}
+
+/// The disaster windows that are not over.
+fn disasters(state: &Working<'_>, call: &Call<'_>) -> Result<Disasters, StateFault> {
+    let mut disasters: Disasters = state.load(&StateKey::Disasters)?.unwrap_or_default();
+    disasters.0.retain(|disaster| call.now() < disaster.until);
+    Ok(disasters)
 }
 
 fn admit(state: &mut Working<'_>, call: &Call<'_>, profile: &OrganisationProfile) -> Result<(), Refusal> {

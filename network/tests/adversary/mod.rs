@@ -1,11 +1,22 @@
 //! Adversaries: members (or strangers) that speak libp2p but not as an honest node does.
 
+pub mod crooked_giver;
 pub mod endless_sender;
+pub mod evasive_giver;
 pub mod false_answerer;
+pub mod garbage_asker;
 pub mod garbage_sender;
+pub mod greedy_granter;
+pub mod overfull_depositor;
+pub mod overfull_giver;
 pub mod oversized_announcer;
+pub mod payload_asker;
+pub mod payload_giver;
 pub mod request_flooder;
+pub mod short_giver;
+pub mod silent_giver;
 pub mod stalled_reader;
+pub mod stalled_taker;
 pub mod stranger;
 
 use futures::StreamExt;

@@ -3,6 +3,9 @@
 //! It reads snapshots of the store and hands transactions to admission; it never calls consensus. Whatever it is sent is
 //! bounded, errors are `application/problem+json` with the rule's code, and no log line holds a path.
 
+mod auth;
+mod consent;
+mod desk;
 mod gate;
 mod listen;
 mod problem;
@@ -21,6 +24,7 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use inro_contracts::block::Tip;
+use inro_contracts::id::ChainId;
 use inro_contracts::key::PublicKey;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -29,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
 use crate::config::ApiLimits;
+use crate::desk::Desk;
 use crate::mempool::Pool;
 use crate::metrics::{self, Metrics};
 use crate::store::{Snapshot, Store};
@@ -70,12 +75,16 @@ pub struct Parts {
     pub committed: watch::Receiver<Tip>,
     /// The running node.
     pub live: Arc<dyn Live>,
+    /// The ledger's id.
+    pub chain: ChainId,
     /// The ledger's name, from its founding document.
     pub ledger: String,
     /// This node's network identity.
     pub peer: PublicKey,
     /// This node's consensus key, if it may vote.
     pub validator: Option<PublicKey>,
+    /// The desk for payloads, where the node has one.
+    pub desk: Option<Desk>,
     /// Limits from the configuration.
     pub limits: ApiLimits,
     /// Are figures served at `/metrics` here?
@@ -110,6 +119,8 @@ pub fn router(parts: Parts, stopping: CancellationToken) -> Router {
         .route("/v1/status", get(read::status))
         .route("/v1/parameters", get(read::parameters))
         .route("/v1/validators", get(read::validators))
+        .route("/v1/validators/{hash}", get(read::validator_set))
+        .route("/v1/members", get(read::members))
         .route("/v1/organisations", get(read::organisations))
         .route("/v1/organisations/{id}", get(read::organisation))
         .route("/v1/practitioners/{id}", get(read::practitioner))
@@ -117,7 +128,17 @@ pub fn router(parts: Parts, stopping: CancellationToken) -> Router {
         .route("/v1/proposals", get(read::proposals))
         .route("/v1/proposals/{id}", get(read::proposal))
         .route("/v1/accounts/{label}", get(read::account))
-        .route("/v1/accounts/{label}/journal", get(read::journal))
+        .route("/v1/accounts/{label}/journal", get(consent::journal))
+        .route("/v1/accounts/{label}/consent", get(consent::consent))
+        .route("/v1/accounts/{label}/records", get(consent::records))
+        .route("/v1/consults/{id}", get(consent::consult))
+        .route("/v1/consults/{id}/answer", get(desk::answer).post(desk::give_answer).layer(DefaultBodyLimit::disable()))
+        .route("/v1/accounts/{label}/intake", post(desk::intake).layer(DefaultBodyLimit::disable()))
+        .route("/v1/desk/keys", post(desk::make_key))
+        .route("/v1/accesses/{id}", get(desk::access))
+        .route("/v1/accesses/{id}/records/{record}", get(desk::payload))
+        .route("/v1/accesses/{id}/records/{record}/sealed", get(desk::sealed))
+        .route("/v1/worklist", get(desk::worklist))
         .route("/v1/blocks/{height}", get(read::block))
         .route("/v1/headers/{height}", get(read::header))
         .route("/v1/certificates/{height}", get(read::certificate))

@@ -48,6 +48,68 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
     }
 
+    /// The request is not signed, or the signature does not hold for it.
+    pub fn not_signed() -> Self {
+        let detail = "Sign the request for this node: Authorization: Inro key=…,time=…,signature=… (docs/spec/api.md).";
+        Self::new(StatusCode::UNAUTHORIZED, "not-signed", "The request is not signed", detail)
+    }
+
+    /// The request was signed too long ago, or ahead of time.
+    pub fn signed_at_another_time() -> Self {
+        let detail = "The request's time lies more than a minute from this node's clock; set the clock and sign again.";
+        Self::new(StatusCode::UNAUTHORIZED, "signed-at-another-time", "The request's signature is too old", detail)
+    }
+
+    /// The key that signed may not ask this.
+    pub fn not_allowed() -> Self {
+        let detail = "The key that signed this request may not ask this: it is not the account's, not a guardian's with this power, and not that of a practitioner to whom it is open.";
+        Self::new(StatusCode::FORBIDDEN, "not-allowed", "Not allowed", detail)
+    }
+
+    /// A delegate or auditor reads a journal without having said so on the ledger.
+    pub fn not_announced() -> Self {
+        let detail = "Reading somebody's journal is itself an event in it: commit a ReadJournal transaction first.";
+        let mut problem = Self::new(StatusCode::FORBIDDEN, "not-announced", "The reading is not announced", detail);
+        problem.rule = Some("C-20");
+        problem
+    }
+
+    /// This node handles no payloads.
+    pub fn no_desk() -> Self {
+        let detail = "This node keeps and fetches no payloads; ask the node of a facility.";
+        Self::new(StatusCode::NOT_FOUND, "no-desk", "Not found", detail)
+    }
+
+    /// A document could not be taken in.
+    pub fn not_taken_in(problem: &inro_intake::Problem) -> Self {
+        let title = "The document cannot be taken in";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not-taken-in", title, problem.to_string())
+    }
+
+    /// A payload is still on its way.
+    pub fn not_there_yet() -> Self {
+        let detail = "The payload has not arrived yet; try again.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-there-yet", "Not there yet", detail).again_in(RETRY_AFTER_MS)
+    }
+
+    /// A payload did not arrive, or was wrong. Nothing of it is shown.
+    pub fn did_not_arrive(detail: &str) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, "did-not-arrive", "The payload did not arrive as it should", detail)
+    }
+
+    /// What an access permitted is over.
+    pub fn access_is_over(detail: &str) -> Self {
+        let mut problem = Self::new(StatusCode::FORBIDDEN, "access-is-over", "The access is over", detail);
+        problem.rule = Some("X-1");
+        problem
+    }
+
+    /// A range that lies outside.
+    pub fn bad_range(length: u64) -> Self {
+        let detail = format!("The range lies outside the {length} bytes that there are.");
+        Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "bad-range", "The range cannot be had", detail)
+    }
+
     /// There is no such path.
     pub fn no_route() -> Self {
         Self::new(StatusCode::NOT_FOUND, "no-such-path", "Not found", "This API has no such path; its paths begin with /v1/.")

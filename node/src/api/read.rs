@@ -9,11 +9,11 @@ use axum::response::{IntoResponse, Response};
 use inro_contracts::account::Account;
 use inro_contracts::bytes::Canonical;
 use inro_contracts::entry::Entry;
-use inro_contracts::id::{Label, OrganisationId, PractitionerId, ProposalId, TransactionId};
+use inro_contracts::id::{Hash, Label, OrganisationId, PractitionerId, ProposalId, TransactionId};
 use inro_contracts::organisation::{Organisation, Peer, Practitioner};
 use inro_contracts::parameters::Parameters;
 use inro_contracts::proposal::Proposal;
-use inro_contracts::state::{StateKey, StateReader};
+use inro_contracts::state::{Members, StateKey, StateReader};
 use inro_contracts::tag::Tag;
 use inro_contracts::time::Height;
 use inro_contracts::validator::ValidatorSet;
@@ -26,9 +26,6 @@ use crate::store::{Snapshot, StoreError};
 
 /// Most rows of a list in one answer.
 const ROWS_MAX: usize = 2_000;
-/// Most events of a journal in one answer, and how many without `limit`.
-const EVENTS_MAX: usize = 1_000;
-const EVENTS_USUAL: usize = 100;
 
 type Answer = Result<Json<Value>, Problem>;
 
@@ -69,6 +66,17 @@ pub(super) async fn parameters(State(api): State<Api>) -> Answer {
 /// `GET /v1/validators`: who votes on the next block.
 pub(super) async fn validators(State(api): State<Api>) -> Answer {
     api.read(|snapshot| json_of(&founded::<ValidatorSet>(snapshot, &StateKey::Validators)?)).await
+}
+
+/// `GET /v1/validators/{hash}`: a set that voted once, by the hash that headers carry.
+pub(super) async fn validator_set(State(api): State<Api>, Path(hash): Path<String>) -> Answer {
+    let hash: Hash = parse(&hash)?;
+    api.read(move |snapshot| json_of(&snapshot.validator_set(&hash)?.ok_or_else(|| Problem::not_found("validator set"))?)).await
+}
+
+/// `GET /v1/members`: the ids of all members, with the proof that these are all.
+pub(super) async fn members(State(api): State<Api>) -> Answer {
+    api.read(|snapshot| proved::<Members>(snapshot, &StateKey::Members)).await
 }
 
 /// Which rows of a list.
@@ -114,39 +122,38 @@ pub(super) async fn proposal(State(api): State<Api>, Path(id): Path<String>) -> 
     named::<Proposal>(api, StateKey::Proposal(id), "proposal", "id", id.to_hex()).await
 }
 
-/// `GET /v1/accounts/{label}`
-pub(super) async fn account(State(api): State<Api>, Path(label): Path<String>) -> Answer {
-    let label: Label = parse(&label)?;
-    api.read(move |snapshot| {
-        let account: Account = object(snapshot, &StateKey::Account(label))?.ok_or_else(|| Problem::not_found("account"))?;
-        json_of(&account)
-    })
-    .await
-}
-
-/// Which events of a journal.
+/// Is a proof asked for?
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Events {
-    /// The first event's number; the journal's first is 1.
-    from: Option<u64>,
-    /// How many.
-    limit: Option<usize>,
+pub(super) struct Proving {
+    /// `?proof` or `?proof=true`.
+    proof: Option<String>,
 }
 
-/// `GET /v1/accounts/{label}/journal`
-pub(super) async fn journal(
+impl Proving {
+    fn is_asked(&self) -> Result<bool, Problem> {
+        match self.proof.as_deref() {
+            None | Some("false") => Ok(false),
+            Some("" | "true") => Ok(true),
+            Some(_) => Err(Problem::bad_request("proof is true or false.")),
+        }
+    }
+}
+
+/// `GET /v1/accounts/{label}`; with `?proof`, also whether the account exists is proved.
+pub(super) async fn account(
     State(api): State<Api>,
     Path(label): Path<String>,
-    events: Result<Query<Events>, QueryRejection>,
+    proving: Result<Query<Proving>, QueryRejection>,
 ) -> Answer {
     let label: Label = parse(&label)?;
-    let Query(Events { from, limit }) = events?;
-    let limit = within(limit, EVENTS_USUAL, EVENTS_MAX)?;
-    let _place = api.0.large.try_acquire().map_err(|_| Problem::busy())?;
+    let with_proof = proving?.is_asked()?;
     api.read(move |snapshot| {
-        object::<Account>(snapshot, &StateKey::Account(label))?.ok_or_else(|| Problem::not_found("account"))?;
-        json_of(&snapshot.journal(&label, from.unwrap_or(1).max(1), limit)?)
+        if with_proof {
+            return proved::<Account>(snapshot, &StateKey::Account(label));
+        }
+        let account: Account = object(snapshot, &StateKey::Account(label))?.ok_or_else(|| Problem::not_found("account"))?;
+        json_of(&account)
     })
     .await
 }
@@ -243,18 +250,18 @@ pub(super) fn parse<T: FromStr<Err = inro_contracts::id::BadHex>>(text: &str) ->
 }
 
 /// A parameter that has a usual value and a largest one.
-fn within(asked: Option<usize>, usual: usize, max: usize) -> Result<usize, Problem> {
+pub(super) fn within(asked: Option<usize>, usual: usize, max: usize) -> Result<usize, Problem> {
     match asked.unwrap_or(usual) {
         limit if (1..=max).contains(&limit) => Ok(limit),
         _ => Err(Problem::bad_request(format!("limit lies in 1..={max}."))),
     }
 }
 
-fn json_of(value: &impl Serialize) -> Answer {
+pub(super) fn json_of(value: &impl Serialize) -> Answer {
     serde_json::to_value(value).map(Json).map_err(|_| Problem::store_failed())
 }
 
-fn object<T: Canonical>(snapshot: &Snapshot<'_>, key: &StateKey) -> Result<Option<T>, Problem> {
+pub(super) fn object<T: Canonical>(snapshot: &Snapshot<'_>, key: &StateKey) -> Result<Option<T>, Problem> {
     let failed = |what: String| Problem::from(StoreError::Damaged { what });
     let Some(bytes) = snapshot.read(key).map_err(|fault| failed(fault.0))? else { return Ok(None) };
     T::from_bytes(&bytes).map(Some).map_err(|_| failed("an object of the state does not parse".into()))
@@ -263,6 +270,20 @@ fn object<T: Canonical>(snapshot: &Snapshot<'_>, key: &StateKey) -> Result<Optio
 /// An object that every founded ledger has.
 fn founded<T: Canonical>(snapshot: &Snapshot<'_>, key: &StateKey) -> Result<T, Problem> {
     object(snapshot, key)?.ok_or_else(Problem::store_failed)
+}
+
+/// What the state has under a key, or null, with all that a stranger needs to check it: the last block's header and certificate,
+/// and the proof that leads to the header's state root.
+fn proved<T: Canonical + Serialize>(snapshot: &Snapshot<'_>, key: &StateKey) -> Answer {
+    let height = snapshot.tip().height;
+    let (Some(header), Some(certificate)) = (snapshot.header(height)?, snapshot.certificate(height)?) else {
+        return Err(Problem::not_found("block"));
+    };
+    let proved = snapshot.prove(key)?;
+    let object = proved.object.map(|bytes| T::from_bytes(&bytes)).transpose();
+    let object = object.map_err(|_| StoreError::Damaged { what: "an object of the state does not parse".into() })?;
+    let proof = hex::encode(proved.proof.to_bytes());
+    Ok(Json(json!({ "object": object, "header": header, "certificate": certificate, "proof": proof })))
 }
 
 /// One object with its id in front.

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{CannotListen, Live, Parts, bind, serve, serve_metrics};
 use crate::admission::{Admission, wall_clock};
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::ledger::Ledger;
 use crate::mempool::Pool;
 use crate::metrics::Metrics;
@@ -67,6 +68,7 @@ pub async fn start(
     network: NetworkHandle,
     metrics: Arc<Metrics>,
     keys: OwnKeys,
+    desk: Option<Desk>,
 ) -> Result<Running, ApiFault> {
     let listener = bind("API", config.api.listen).await?;
     let own_port = config.metrics.listen.filter(|_| config.metrics.enabled);
@@ -82,9 +84,11 @@ pub async fn start(
         metrics: Arc::clone(&metrics),
         committed: ledger.committed(),
         live: Arc::clone(&live),
+        chain: ledger.chain_id(),
         ledger: ledger_name(&ledger)?,
         peer: keys.peer,
         validator: keys.validator,
+        desk,
         limits: config.api.limits.clone(),
         serve_metrics: config.metrics.enabled && own_port.is_none(),
     };

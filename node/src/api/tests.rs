@@ -4,15 +4,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use inro_contracts::account::{Guardian, Powers};
 use inro_contracts::block::BlockContext;
 use inro_contracts::bytes::Canonical;
-use inro_contracts::fixture::{Consortium, FOUNDED, Member, label, patient, record_id};
+use inro_contracts::fixture::{self, Consortium, FOUNDED, Member, label, record_id};
 use inro_contracts::id::ChainId;
+use inro_contracts::key::SecretKey;
 use inro_contracts::machine;
 use inro_contracts::parameters::Parameters;
+use inro_contracts::request::{RequestStatement, body_hash};
 use inro_contracts::state::{StateFault, StateKey, StateReader, load};
 use inro_contracts::time::Time;
-use inro_contracts::transaction::{ParsedTransaction, SignedTransaction};
+use inro_contracts::transaction::{Action, ParsedTransaction, SignedTransaction};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tower::ServiceExt;
@@ -21,6 +24,9 @@ use super::*;
 use crate::admission::{Clock, LedgerView};
 use crate::mempool::{Limits, Room};
 use crate::store::StoreOptions;
+
+#[path = "proof_tests.rs"]
+mod proof_tests;
 
 struct StoreView(Store);
 
@@ -96,9 +102,11 @@ fn house_with(limits: ApiLimits, transactions_max: usize) -> House {
         metrics,
         committed: committed.subscribe(),
         live: Arc::new(Quiet),
+        chain: consortium.chain,
         ledger: "inro-fixture".into(),
         peer: member.peer.public(),
         validator: Some(member.validator.public()),
+        desk: None,
         limits,
         serve_metrics: true,
     };
@@ -141,6 +149,23 @@ impl House {
 
     async fn get(&self, path: &str) -> Answer {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// A request that this key signs for this node.
+    async fn get_as(&self, secret: &SecretKey, path: &str) -> Answer {
+        let authorization = self.statement(path).authorization(secret);
+        self.send(Request::get(path).header(header::AUTHORIZATION, authorization).body(Body::empty()).unwrap()).await
+    }
+
+    fn statement(&self, path: &str) -> RequestStatement {
+        RequestStatement {
+            chain: self.consortium.chain,
+            node: self.consortium.organisations[0].peer.public(),
+            method: "GET".into(),
+            path: path.into(),
+            body: body_hash(&[]),
+            time: crate::admission::wall_clock(),
+        }
     }
 
     async fn post(&self, path: &str, body: Vec<u8>) -> Answer {
@@ -274,8 +299,9 @@ async fn an_account_and_its_whole_journal_can_be_read() {
     let path = format!("/v1/accounts/{}", label(1).to_hex());
     let account = house.get(&path).await.json();
     assert_eq!(account["journal_length"], 3);
-    assert_eq!(account["controller"], patient(1).public().to_hex());
-    let journal = house.get(&format!("{path}/journal")).await.json();
+    assert_eq!(account["controller"], fixture::patient(1).public().to_hex());
+    let patient = fixture::patient(1);
+    let journal = house.get_as(&patient, &format!("{path}/journal")).await.json();
     let places: Vec<(u64, u64)> = journal
         .as_array()
         .unwrap()
@@ -283,12 +309,56 @@ async fn an_account_and_its_whole_journal_can_be_read() {
         .map(|event| (event["height"].as_u64().unwrap(), event["index"].as_u64().unwrap()))
         .collect();
     assert_eq!(places, [(1, 0), (2, 0), (2, 1)]);
-    let page = house.get(&format!("{path}/journal?from=2&limit=1")).await.json();
+    let page = house.get_as(&patient, &format!("{path}/journal?from=2&limit=1")).await.json();
     assert_eq!(page, serde_json::json!([journal[1]]));
-    assert_eq!(house.get(&format!("{path}/journal?limit=0")).await.problem().0, 400);
-    assert_eq!(house.get(&format!("{path}/journal?form=2")).await.problem().0, 400);
+    assert_eq!(house.get_as(&patient, &format!("{path}/journal?limit=0")).await.problem().0, 400);
+    assert_eq!(house.get_as(&patient, &format!("{path}/journal?form=2")).await.problem().0, 400);
     assert_eq!(house.get(&format!("/v1/accounts/{}", label(9).to_hex())).await.problem(), (404, "not-found".into(), None));
-    assert_eq!(house.get(&format!("/v1/accounts/{}/journal", label(9).to_hex())).await.problem().0, 404);
+}
+
+#[tokio::test]
+async fn a_journal_is_shown_to_whom_it_concerns_and_nobody_else_learns_whether_it_exists() {
+    let house = house();
+    house.commit(&[house.opening(1)]);
+    let journal = |seed| format!("/v1/accounts/{}/journal", label(seed).to_hex());
+    assert_eq!(house.get(&journal(1)).await.problem().0, 401, "not signed");
+    let stranger = fixture::secret("stranger", 1);
+    let physician = house.consortium.organisations[0].practitioner.clone();
+    for secret in [&stranger, &physician] {
+        assert_eq!(house.get_as(secret, &journal(1)).await.problem(), (403, "not-allowed".into(), None));
+        assert_eq!(house.get_as(secret, &journal(9)).await.problem(), (403, "not-allowed".into(), None));
+    }
+    // A signature for another question, for another node, and for another time.
+    let patient = fixture::patient(1);
+    let others = [
+        house.statement(&journal(2)),
+        RequestStatement { node: stranger.public(), ..house.statement(&journal(1)) },
+        RequestStatement { time: Time(7), ..house.statement(&journal(1)) },
+    ];
+    for statement in others {
+        let request = Request::get(journal(1)).header(header::AUTHORIZATION, statement.authorization(&patient));
+        assert_eq!(house.send(request.body(Body::empty()).unwrap()).await.problem().0, 401);
+    }
+    assert_eq!(house.get_as(&patient, &journal(1)).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_guardian_reads_a_journal_only_after_the_journal_says_so() {
+    let house = house();
+    house.commit(&[house.opening(1)]);
+    let (patient, guardian) = (fixture::patient(1), fixture::secret("guardian", 1));
+    let validity = inro_contracts::time::Validity { from: Time(0), until: Time(u64::MAX) };
+    let appointed = Guardian { key: guardian.public(), powers: Powers::ALL, validity };
+    let sign = |action, secret: &SecretKey| house.consortium.sign(action, secret, FOUNDED.plus_ms(60_000));
+    house.commit(&[sign(Action::AppointGuardian { account: label(1), guardian: appointed }, &patient)]);
+    let journal = format!("/v1/accounts/{}/journal", label(1).to_hex());
+    assert_eq!(house.get_as(&guardian, &journal).await.problem(), (403, "not-announced".into(), Some("C-20".into())));
+    // The fixture's blocks are of another day than this clock: an announcement of today is what counts.
+    let consent = format!("/v1/accounts/{}/consent", label(1).to_hex());
+    assert_eq!(house.get_as(&guardian, &consent).await.status, StatusCode::OK);
+    let physician = house.consortium.organisations[0].practitioner.clone();
+    let own = house.get_as(&physician, &consent).await.json();
+    assert_eq!(own, serde_json::json!({ "grants": [], "consults": [] }), "a practitioner sees no seals");
 }
 
 #[tokio::test]
@@ -346,7 +416,7 @@ async fn a_refused_transaction_is_a_problem_with_its_rule() {
     let mut forged = house.opening(1).to_bytes();
     *forged.last_mut().unwrap() ^= 1;
     assert_eq!(house.post("/v1/transactions", forged).await.problem(), (422, "bad-signature".into(), Some("L-11".into())));
-    let stranger = house.consortium.sign(house.consortium.account_opening(0, 1), &patient(1), FOUNDED.plus_ms(60_000));
+    let stranger = house.consortium.sign(house.consortium.account_opening(0, 1), &fixture::patient(1), FOUNDED.plus_ms(60_000));
     let refused = house.post("/v1/transactions", stranger.to_bytes()).await;
     assert_eq!(refused.problem(), (403, "rule".into(), Some("T-11".into())));
     let member = &house.consortium.organisations[0];

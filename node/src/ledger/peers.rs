@@ -83,6 +83,11 @@ impl Directory {
         self.peers.iter().find(|peer| peer.key == *key)
     }
 
+    /// The machines of an organisation.
+    pub fn machines_of(&self, organisation: &OrganisationId) -> Vec<PublicKey> {
+        self.peers.iter().filter(|peer| peer.organisation == *organisation).map(|peer| peer.key).collect()
+    }
+
     /// The machines of the organisation whose validator this is.
     pub fn machines_of_validator(&self, validator: &PublicKey) -> Vec<PublicKey> {
         let Some(organisation) = self.validators.get(validator) else { return Vec::new() };

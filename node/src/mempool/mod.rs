@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::iter::Peekable;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use inro_contracts::id::{ChainId, OrganisationId, TransactionId};
 use inro_contracts::machine::admissible;
 use inro_contracts::parameters::Parameters;
@@ -115,7 +116,7 @@ pub struct Oldest {
 #[derive(Debug)]
 pub struct Mempool {
     limits: Limits,
-    entries: HashMap<TransactionId, Waiting>,
+    entries: HashMap<TransactionId, Waiting, RandomState>,
     lanes: [LaneQueue; Lane::ALL.len()],
     ends: BTreeSet<(Time, TransactionId)>,
     arrivals: u64,
@@ -148,7 +149,7 @@ struct SenderQueue {
 impl Mempool {
     /// Nothing waits.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, entries: HashMap::new(), lanes: Default::default(), ends: BTreeSet::new(), arrivals: 0, commits: 0 }
+        Self { limits, entries: HashMap::default(), lanes: Default::default(), ends: BTreeSet::new(), arrivals: 0, commits: 0 }
     }
 
     /// Lets a transaction wait. `sender` is the organisation whose share it counts against ([`sender`]).

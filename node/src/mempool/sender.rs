@@ -2,7 +2,8 @@
 //!
 //! Only cheap checks stand here, the ones that keep strangers out. The machine checks every rule when the block is applied.
 
-use inro_contracts::account::Account;
+use inro_contracts::access::Reader;
+use inro_contracts::account::{Account, Powers};
 use inro_contracts::id::{Label, OrganisationId, PractitionerId};
 use inro_contracts::key::PublicKey;
 use inro_contracts::organisation::{Organisation, Peer, Practitioner, Standing};
@@ -73,10 +74,47 @@ pub fn sender(state: &dyn StateReader, transaction: &Transaction, now: Time) -> 
         Action::VetoRecovery { account } => by_account(state, account, Rule::NoVeto, |account| {
             account.controller == *signer || account.guardian(signer).is_some()
         }),
+        Action::OpenConsult { practitioner, .. }
+        | Action::AnswerConsult { practitioner, .. }
+        | Action::CloseReview { practitioner, .. }
+        | Action::CloseConsult { practitioner: Some(practitioner), .. }
+        | Action::ReadJournal { practitioner: Some(practitioner), .. } => acting_practitioner(state, practitioner, signer, now),
+        Action::Grant { account, .. } | Action::Revoke { account, .. } | Action::CloseConsult { account, .. } => {
+            by_account(state, account, Rule::MayNotConsent, |account| speaks(account, signer, Powers::GRANT))
+        }
+        Action::Seal { account, .. } | Action::LiftSeal { account, .. } | Action::Unseal { account, .. } => {
+            by_account(state, account, Rule::MayNotConsent, |account| speaks(account, signer, Powers::SEAL))
+        }
+        Action::ReadJournal { account, practitioner: None } => {
+            by_account(state, account, Rule::MayNotReadJournal, |account| account.guardian(signer).is_some())
+        }
+        Action::Access(request) => match &request.reader {
+            // Suspended and expired ones too: their attempts are denied by the ledger and stand in the journal.
+            Reader::Practitioner(id) => {
+                let practitioner = known_practitioner(state, id)?;
+                require(practitioner.key == *signer, Rule::NotTheKey)?;
+                Ok(practitioner.organisation)
+            }
+            Reader::Person => by_account(state, &request.account, Rule::NotTheController, |account| {
+                speaks(account, signer, Powers::READ_RECORDS)
+            }),
+        },
+        Action::Disclose { account, .. }
+        | Action::Acknowledge { account, .. }
+        | Action::ReportPayload { account, .. }
+        | Action::RefuseDisclosure { account, .. } => match load::<Peer>(state, &StateKey::Peer(*signer))? {
+            Some(peer) => active(state, &peer.organisation).map(|_| peer.organisation),
+            None => by_account(state, account, Rule::UnknownPeer, |account| speaks(account, signer, Powers::READ_RECORDS)),
+        },
         Action::CompleteRecovery { account } => by_account(state, account, Rule::NotTheNewKey, |account| {
             account.recovery.as_ref().is_some_and(|recovery| recovery.new_key == *signer)
         }),
     }
+}
+
+/// The controller, or a guardian with this power.
+fn speaks(account: &Account, signer: &PublicKey, power: Powers) -> bool {
+    account.controller == *signer || account.guardian(signer).is_some_and(|guardian| guardian.powers.include(power))
 }
 
 fn require(holds: bool, rule: Rule) -> Result<(), BadSender> {

@@ -25,6 +25,7 @@ fn parameters() -> Parameters {
         recovery_delay_ms: 10_000,
         validators_min: 1,
         peers_max: 8,
+        ..Parameters::default()
     }
 }
 

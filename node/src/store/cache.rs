@@ -7,6 +7,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 /// What an entry costs beyond its key and value: two allocations and its place in the table, in bytes.
 const ENTRY_OVERHEAD_BYTES: usize = 96;
 
@@ -15,8 +17,8 @@ const ENTRY_OVERHEAD_BYTES: usize = 96;
 pub struct Cache {
     half_bytes_max: usize,
     young_bytes: usize,
-    young: HashMap<Box<[u8]>, Versioned>,
-    old: HashMap<Box<[u8]>, Versioned>,
+    young: HashMap<Box<[u8]>, Versioned, RandomState>,
+    old: HashMap<Box<[u8]>, Versioned, RandomState>,
 }
 
 #[derive(Debug)]
@@ -28,7 +30,7 @@ struct Versioned {
 impl Cache {
     /// An empty cache that keeps at most about `bytes_max` bytes.
     pub fn new(bytes_max: usize) -> Self {
-        Self { half_bytes_max: bytes_max / 2, young_bytes: 0, young: HashMap::new(), old: HashMap::new() }
+        Self { half_bytes_max: bytes_max / 2, young_bytes: 0, young: HashMap::default(), old: HashMap::default() }
     }
 
     /// This version of the value under `key`, if it is kept.
@@ -53,7 +55,12 @@ impl Cache {
     pub fn replace(&mut self, key: &[u8], version: u64, value: &[u8]) -> bool {
         if let Some(kept) = self.young.get_mut(key) {
             self.young_bytes = self.young_bytes - kept.value.len() + value.len();
-            *kept = Versioned { version, value: value.into() };
+            kept.version = version;
+            if kept.value.len() == value.len() {
+                kept.value.copy_from_slice(value);
+            } else {
+                kept.value = value.into();
+            }
             return true;
         }
         let kept = self.old.remove_entry(key);

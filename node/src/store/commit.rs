@@ -88,7 +88,7 @@ impl<'a> Batch<'a> {
         self.put(keys::META, keys::FOUNDING_ROOT, &founding.state_root.0)?;
         self.put(keys::META, &keys::validators(&founding.validators.hash()), &founding.validators.to_bytes())?;
         self.state(&founding.state)?;
-        self.tree(Height(0), &founding.tree)?;
+        self.tree(&founding.tree)?;
         self.history(&founding.history)?;
         self.tip(founding.tip)
     }
@@ -120,8 +120,7 @@ impl<'a> Batch<'a> {
             self.put(keys::META, &keys::validators(&built.header.next_validators), &built.next_validators.to_bytes())?;
         }
         self.state(&built.state)?;
-        self.tree(height, &built.tree)?;
-        self.drop_replaced(height, floors)?;
+        self.tree(&built.tree)?;
         self.history(&built.history)?;
         self.recent(height, recent)?;
         self.drop_void(height, tip.time, floors)?;
@@ -141,27 +140,19 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// New nodes; replaced nodes are removed now if no versions are kept, else listed for when their time is over.
-    fn tree(&mut self, height: Height, update: &TreeUpdate) -> Result<(), StoreError> {
-        self.put_sorted(keys::TREE, update.nodes.iter().map(|(key, node)| (key, node)).collect())?;
-        let kept = self.inner.options.tree_versions_kept;
-        if kept == 0 {
-            update.stale.iter().try_for_each(|key| self.remove(keys::TREE, key))?;
-        } else if !update.stale.is_empty() {
-            self.put(keys::TREE_STALE, &keys::height(height), &encode(&update.stale))?;
+    /// New nodes take the places of those that they replace; paths on which no node stands any more are removed.
+    fn tree(&mut self, update: &TreeUpdate) -> Result<(), StoreError> {
+        let mut rows: Vec<(&[u8], Vec<u8>)> = update.nodes.iter().map(|(key, node)| node_row(key, node)).collect();
+        rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let family = self.inner.family(keys::TREE)?;
+        for (path, row) in &rows {
+            self.batch.put_cf(family, path, row);
         }
-        Ok(())
-    }
-
-    /// Removes nodes whose time is over: what height h replaced is part of the tree of h-1, so it goes when h-1 is no longer kept.
-    fn drop_replaced(&mut self, height: Height, floors: &mut Floors) -> Result<(), StoreError> {
-        let end = Height(height.0.saturating_sub(self.inner.options.tree_versions_kept.max(1)).saturating_add(1));
-        for (listed, stale) in self.old_lists(keys::TREE_STALE, floors.tree_stale, end)? {
-            let stale: Vec<Vec<u8>> =
-                borsh::from_slice(&stale).map_err(|_| StoreError::damaged("a list of replaced tree nodes does not parse"))?;
-            stale.iter().try_for_each(|key| self.remove(keys::TREE, key))?;
-            self.remove(keys::TREE_STALE, &keys::height(listed))?;
-            floors.tree_stale = listed.next();
+        for key in &update.stale {
+            let (_, path) = keys::version_and_path(key);
+            if rows.binary_search_by(|(new, _)| (*new).cmp(path)).is_err() {
+                self.batch.delete_cf(family, path);
+            }
         }
         Ok(())
     }
@@ -219,4 +210,10 @@ impl<'a> Batch<'a> {
         self.put(keys::META, keys::TIP, &encode(&tip))?;
         keys::MARKED.into_iter().try_for_each(|family| self.put(family, keys::MARK, &keys::height(tip.height)))
     }
+}
+
+/// A node's row in [`keys::TREE`].
+fn node_row<'a>(key: &'a [u8], node: &[u8]) -> (&'a [u8], Vec<u8>) {
+    let (version, path) = keys::version_and_path(key);
+    (path, [&version.to_be_bytes(), node].concat())
 }

@@ -9,16 +9,15 @@ use inro_contracts::time::Height;
 pub const ENTRIES_PER_PAGE: u32 = 16;
 
 /// The layout's version, as it stands in the file beside the database.
-pub const FORMAT: &str = "inro store 1";
+pub const FORMAT: &str = "inro store 2";
 
 /// The ledger's genesis, chain id, tip, founding root, and validator sets by their hash.
 pub const META: &str = "meta";
 /// State key → object bytes.
 pub const STATE: &str = "state";
-/// Node key → node bytes of the state tree.
+/// Path → version and node bytes of the state tree, as of the last block. A snapshot sees the tree of its own block, so replaced
+/// nodes need not be kept.
 pub const TREE: &str = "tree";
-/// Height → the node keys that this height made stale.
-pub const TREE_STALE: &str = "tree_stale";
 /// Index → hash of the history tree.
 pub const HISTORY: &str = "history";
 /// Height → header.
@@ -40,24 +39,11 @@ pub const UNDECIDED: &str = "undecided";
 pub const EVIDENCE_PENDING: &str = "evidence_pending";
 
 /// All column families.
-pub const FAMILIES: [&str; 13] = [
-    META,
-    STATE,
-    TREE,
-    TREE_STALE,
-    HISTORY,
-    HEADERS,
-    CERTIFICATES,
-    ENTRIES,
-    TRANSACTIONS,
-    RECENT,
-    JOURNAL,
-    UNDECIDED,
-    EVIDENCE_PENDING,
-];
+pub const FAMILIES: [&str; 12] =
+    [META, STATE, TREE, HISTORY, HEADERS, CERTIFICATES, ENTRIES, TRANSACTIONS, RECENT, JOURNAL, UNDECIDED, EVIDENCE_PENDING];
 
 /// The families that every block writes; each holds its last block's height under [`MARK`].
-pub const MARKED: [&str; 10] = [META, STATE, TREE, TREE_STALE, HISTORY, HEADERS, CERTIFICATES, ENTRIES, TRANSACTIONS, JOURNAL];
+pub const MARKED: [&str; 9] = [META, STATE, TREE, HISTORY, HEADERS, CERTIFICATES, ENTRIES, TRANSACTIONS, JOURNAL];
 
 /// In every family of [`MARKED`]: the height of the last block. No other key of these families is this short and begins so.
 pub const MARK: &[u8] = &[0xff];
@@ -76,7 +62,7 @@ pub fn validators(hash: &Hash) -> Vec<u8> {
     [b"validators/".as_slice(), &hash.0].concat()
 }
 
-/// In [`HEADERS`], [`CERTIFICATES`], [`TREE_STALE`], [`RECENT`]; the prefix of a block's keys in [`ENTRIES`] and [`UNDECIDED`].
+/// In [`HEADERS`], [`CERTIFICATES`], [`RECENT`]; the prefix of a block's keys in [`ENTRIES`] and [`UNDECIDED`].
 pub fn height(height: Height) -> [u8; 8] {
     height.0.to_be_bytes()
 }
@@ -132,7 +118,8 @@ pub fn undecided_of(key: &[u8]) -> Option<(u32, BlockId)> {
     Some((place_of(place)?.1, BlockId(block.try_into().ok()?)))
 }
 
-/// A node key of the state tree in its parts: the version stands first, so the nodes of one block stand together in [`TREE`].
+/// A node key of the state tree in its parts: version and path. The path is the key in [`TREE`], and the version stands first in the
+/// value there.
 pub fn version_and_path(node: &[u8]) -> (u64, &[u8]) {
     match node.split_first_chunk() {
         Some((version, path)) => (u64::from_be_bytes(*version), path),

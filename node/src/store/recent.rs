@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use foldhash::fast::RandomState;
 use inro_contracts::id::TransactionId;
 use inro_contracts::time::Time;
 
@@ -48,7 +49,7 @@ impl RecentId {
 pub struct Recent {
     ids_max: usize,
     count: usize,
-    groups: BTreeMap<u64, HashSet<u64>>,
+    groups: BTreeMap<u64, HashSet<u64, RandomState>>,
     /// The latest void-after time of an id that was not added.
     missing_until: Option<Time>,
 }

@@ -291,15 +291,19 @@ impl<'a> Snapshot<'a> {
         if let Some(node) = lock(&self.inner.hot).nodes.find(path, version) {
             return Ok(Some(node));
         }
-        let node = self.find(keys::TREE, key)?;
-        if let Some(node) = &node {
-            let mut hot = lock(&self.inner.hot);
-            // An old snapshot must not put back what a later block replaced.
-            if hot.height == self.tip.height {
-                hot.nodes.keep(path, version, node);
-            }
+        let Some(row) = self.find(keys::TREE, path)? else { return Ok(None) };
+        let Some((stored, node)) = row.split_first_chunk() else {
+            return Err(StoreError::damaged("a tree node's row is too short"));
+        };
+        if u64::from_be_bytes(*stored) != version {
+            return Ok(None);
         }
-        Ok(node)
+        let mut hot = lock(&self.inner.hot);
+        // An old snapshot must not put back what a later block replaced.
+        if hot.height == self.tip.height {
+            hot.nodes.keep(path, version, node);
+        }
+        Ok(Some(node.to_vec()))
     }
 
     fn committed(&self, id: &TransactionId) -> Result<bool, StoreError> {
@@ -340,6 +344,10 @@ fn read_page(bytes: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
 impl StateReader for Snapshot<'_> {
     fn read(&self, key: &StateKey) -> Result<Option<Vec<u8>>, StateFault> {
         Ok(self.object(key)?)
+    }
+
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, StateFault> {
+        Ok(self.list(prefix, after, limit)?)
     }
 
     fn is_committed(&self, id: &TransactionId) -> Result<bool, StateFault> {

@@ -8,7 +8,7 @@ use inro_contracts::history::HistoryReader;
 use inro_contracts::id::{Hash, TransactionId};
 use inro_contracts::machine;
 use inro_contracts::memory::MemoryLedger;
-use inro_contracts::state::{StateFault, StateKey, StateReader};
+use inro_contracts::state::{Row, StateFault, StateKey, StateReader};
 use inro_contracts::transaction::Action;
 use inro_contracts::tree::{self, TreeStore};
 
@@ -32,6 +32,11 @@ impl StateReader for FailsOnce<'_> {
     fn read(&self, key: &StateKey) -> Result<Option<Vec<u8>>, StateFault> {
         self.read()?;
         self.ledger.read(key)
+    }
+
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, StateFault> {
+        self.read()?;
+        self.ledger.scan(prefix, after, limit)
     }
 
     fn is_committed(&self, id: &TransactionId) -> Result<bool, StateFault> {

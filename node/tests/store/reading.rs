@@ -15,7 +15,7 @@ use super::{Story, open};
 #[test]
 fn a_snapshot_keeps_showing_its_block_while_others_are_committed() {
     let (story, folder) = (Story::new(), tempfile::tempdir().unwrap());
-    let store = Store::open(folder.path(), &StoreOptions { tree_versions_kept: 0, ..StoreOptions::default() }).unwrap();
+    let store = Store::open(folder.path(), &StoreOptions::default()).unwrap();
     store.found(&story.consortium.founding(), b"").unwrap();
     story.append_until(&store, 3);
     let memory = story.in_memory(3);

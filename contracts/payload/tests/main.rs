@@ -1,0 +1,6 @@
+//! Sealed payloads from both ends.
+
+mod refusals;
+mod resuming;
+mod round_trips;
+mod world;

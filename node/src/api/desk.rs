@@ -1,0 +1,602 @@
+//! Payloads: intake at the custodian, reading at the reader's facility, answers to consults. See `docs/spec/api.md`.
+
+use std::io::Cursor;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use inro_contracts::access::{Access, Reader};
+use inro_contracts::account::Account;
+use inro_contracts::category::Category;
+use inro_contracts::consent::{Consent, Consult};
+use inro_contracts::emergency::Review;
+use inro_contracts::id::{Commitment, ConsultId, Hash, Label, RecordId, TransactionId};
+use inro_contracts::record::{ProviderFlags, Record, RecordManifest};
+use inro_contracts::request::BodyHasher;
+use inro_contracts::state::{ConsultPlace, StateKey};
+use inro_intake::{Hint, Item, Limits, Payload};
+use inro_network::ObjectId;
+use inro_payload::{Handover, MediaType};
+use inro_vault::Description;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
+
+use super::auth::{Acting, Signed, SignedStream, acting, acting_here};
+use super::problem::Problem;
+use super::read::{object, parse};
+use super::{Api, WaitedLong};
+use crate::admission::wall_clock;
+use crate::desk::{ArrivalState, Asker, Desk, DeskFault, NotHandedOver};
+
+type Answer = Result<Json<Value>, Problem>;
+
+/// Bodies up to this are taken in from memory.
+const IN_MEMORY_MAX: usize = 64 << 20;
+/// Longest wait for an access's payloads, in milliseconds.
+const WAIT_MS_MAX: u64 = 30_000;
+
+impl Api {
+    fn desk(&self) -> Result<Desk, Problem> {
+        self.0.parts.desk.clone().ok_or_else(Problem::no_desk)
+    }
+}
+
+impl From<DeskFault> for Problem {
+    fn from(fault: DeskFault) -> Self {
+        tracing::error!(%fault, "a request could not be answered at the desk");
+        Self::store_failed()
+    }
+}
+
+impl From<inro_vault::VaultError> for Problem {
+    fn from(fault: inro_vault::VaultError) -> Self {
+        Self::from(DeskFault::from(fault))
+    }
+}
+
+/// `POST /v1/desk/keys`
+pub(super) async fn make_key(State(api): State<Api>, signed: Signed) -> Result<Response, Problem> {
+    let desk = api.desk()?;
+    let node = api.0.parts.peer;
+    api.read(move |snapshot| acting_here(snapshot, &signed.key, &node).map(drop)).await?;
+    let key = desk.make_reply_key()?;
+    Ok((StatusCode::CREATED, Json(json!({ "reply_key": key }))).into_response())
+}
+
+/// What comes with a document.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Named {
+    /// The file's name; only its ending is looked at.
+    name: Option<String>,
+    /// What it is said to be, where the content does not tell.
+    category: Option<Category>,
+}
+
+/// `POST /v1/accounts/{label}/intake`
+pub(super) async fn intake(
+    State(api): State<Api>,
+    Path(label): Path<String>,
+    named: Result<Query<Named>, QueryRejection>,
+    stream: SignedStream,
+) -> Result<Response, Problem> {
+    let label: Label = parse(&label)?;
+    let Query(named) = named?;
+    let desk = api.desk()?;
+    let (key, node) = (stream.key, api.0.parts.peer);
+    api.read(move |snapshot| {
+        let acting = acting_here(snapshot, &key, &node)?;
+        let account: Account = object(snapshot, &StateKey::Account(label))?.ok_or_else(|| Problem::not_found("account"))?;
+        if account.custodian == acting.practitioner.organisation { Ok(()) } else { Err(Problem::not_allowed()) }
+    })
+    .await?;
+    let media = stream.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let items = take_in(&desk, label, &named, media.as_deref(), stream).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "items": items }))).into_response())
+}
+
+async fn take_in(
+    desk: &Desk,
+    label: Label,
+    named: &Named,
+    media: Option<&str>,
+    stream: SignedStream,
+) -> Result<Vec<Value>, Problem> {
+    let mut body = stream.body.into_data_stream();
+    let (mut held, mut hasher) = (BytesMut::new(), BodyHasher::new());
+    while held.len() <= IN_MEMORY_MAX {
+        match body.next().await {
+            None => {
+                require_hash(hasher, stream.body_hash)?;
+                return stage_items(desk, label, named, media, held.freeze()).await;
+            }
+            Some(piece) => {
+                let piece = piece.map_err(|_| Problem::bad_request("The body broke off."))?;
+                hasher.update(&piece);
+                held.extend_from_slice(&piece);
+            }
+        }
+    }
+    // Too large for memory: it goes into the vault as it comes, encrypted, and is looked at there.
+    let hasher = Arc::new(std::sync::Mutex::new(hasher));
+    let counting = Arc::clone(&hasher);
+    let rest = body.map(move |piece| {
+        let piece = piece.map_err(std::io::Error::other)?;
+        counting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).update(&piece);
+        Ok::<_, std::io::Error>(piece)
+    });
+    let first = futures::stream::iter([Ok::<_, std::io::Error>(held.freeze())]);
+    let whole = tokio_util::io::StreamReader::new(Box::pin(first.chain(rest)));
+    let unknown = description(label, Category::Other, ProviderFlags::default(), MediaType::unknown(), Value::Null);
+    let raw = desk.vault().stage(unknown, whole, wall_clock()).await?;
+    let hasher = std::mem::take(&mut *hasher.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    let staged = match require_hash(hasher, stream.body_hash) {
+        Ok(()) => stage_large(desk, label, named, media, raw.id).await,
+        Err(problem) => Err(problem),
+    };
+    desk.vault().discard(label, raw.id).await?;
+    staged
+}
+
+fn require_hash(hasher: BodyHasher, expected: Hash) -> Result<(), Problem> {
+    if hasher.finish() == expected {
+        Ok(())
+    } else {
+        Err(Problem::bad_request("The body's hash is not the one that was signed; it was altered or broke off on its way."))
+    }
+}
+
+async fn stage_items(desk: &Desk, label: Label, named: &Named, media: Option<&str>, bytes: Bytes) -> Result<Vec<Value>, Problem> {
+    let hint = Hint { name: named.name.as_deref(), media_type: media };
+    let taken = inro_intake::read(bytes, &hint, &Limits::default()).map_err(|problem| Problem::not_taken_in(&problem))?;
+    let mut items = Vec::with_capacity(taken.items.len());
+    for item in taken.items {
+        let mut payload = Vec::new();
+        item.payload.write_to(&mut Cursor::new(&[][..]), &mut payload).map_err(|_| Problem::store_failed())?;
+        let describing = describe(label, named, &item)?;
+        let manifest = desk.vault().stage(describing, payload.as_slice(), wall_clock()).await?;
+        items.push(item_json(&manifest, &item));
+    }
+    Ok(items)
+}
+
+/// A large file is one item; its bytes are copied from the vault into the vault under their own description.
+async fn stage_large(
+    desk: &Desk,
+    label: Label,
+    named: &Named,
+    media: Option<&str>,
+    raw: RecordId,
+) -> Result<Vec<Value>, Problem> {
+    let (name, media) = (named.name.clone(), media.map(str::to_owned));
+    let mut reader = desk.vault().open_staged(label, raw).await?.payload().await?;
+    let taken = tokio::task::spawn_blocking(move || {
+        let hint = Hint { name: name.as_deref(), media_type: media.as_deref() };
+        inro_intake::read_from(&mut reader, &hint, &Limits { json_bytes_max: IN_MEMORY_MAX as u64, ..Limits::default() })
+    });
+    let taken = taken.await.map_err(|_| Problem::store_failed())?.map_err(|problem| Problem::not_taken_in(&problem))?;
+    let mut items = Vec::new();
+    for item in taken.items {
+        let describing = describe(label, named, &item)?;
+        let open = desk.vault().open_staged(label, raw).await?;
+        let manifest = match &item.payload {
+            Payload::Part(bytes) => desk.vault().stage(describing, bytes.as_ref(), wall_clock()).await?,
+            Payload::Extract(_) | Payload::Source(_) => {
+                let payload = open.payload().await?;
+                desk.vault().stage(describing, BlockingReader::new(payload), wall_clock()).await?
+            }
+        };
+        items.push(item_json(&manifest, &item));
+    }
+    Ok(items)
+}
+
+fn describe(label: Label, named: &Named, item: &Item) -> Result<Description, Problem> {
+    let media_type = item.media_type.parse().unwrap_or_else(|_| MediaType::unknown());
+    let details = serde_json::to_value(&item.description).map_err(|_| Problem::store_failed())?;
+    // The content's own word counts; where it says nothing, the practitioner's.
+    let category = match (item.category, named.category) {
+        (Category::Other, Some(category)) => category,
+        (category, _) => category,
+    };
+    Ok(description(label, category, item.flags, media_type, details))
+}
+
+fn description(label: Label, category: Category, flags: ProviderFlags, media_type: MediaType, details: Value) -> Description {
+    Description { label, category, flags, media_type, details }
+}
+
+fn item_json(manifest: &RecordManifest, item: &Item) -> Value {
+    let about = serde_json::to_value(&item.description).unwrap_or_default();
+    json!({ "record": manifest, "media_type": item.media_type, "about": about })
+}
+
+/// How long to wait for payloads.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Wait {
+    wait_ms: Option<u64>,
+}
+
+/// The access, if the asker acts for the organisation for which it was made, here.
+async fn own_access(api: &Api, id: TransactionId, key: inro_contracts::key::PublicKey) -> Result<(Access, Acting), Problem> {
+    let node = api.0.parts.peer;
+    api.read(move |snapshot| {
+        let acting = acting_here(snapshot, &key, &node)?;
+        let access: Access = object(snapshot, &StateKey::Access(id))?.ok_or_else(|| Problem::not_found("granted access"))?;
+        if access.organisation != Some(acting.practitioner.organisation) {
+            return Err(Problem::not_found("granted access"));
+        }
+        Ok((access, acting))
+    })
+    .await
+}
+
+/// `GET /v1/accesses/{id}`
+pub(super) async fn access(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    wait: Result<Query<Wait>, QueryRejection>,
+    signed: Signed,
+) -> Result<Response, Problem> {
+    let id: TransactionId = parse(&id)?;
+    let Query(Wait { wait_ms }) = wait?;
+    let (access, _) = own_access(&api, id, signed.key).await?;
+    let desk = api.desk()?;
+    let (fetching, granted) = (desk.clone(), access.clone());
+    let mut arrivals =
+        tokio::task::spawn_blocking(move || fetching.fetch(id, &granted)).await.map_err(|_| Problem::store_failed())??;
+    let longest = WAIT_MS_MAX.min(api.0.parts.limits.request_ms_max.saturating_sub(500));
+    let until = Instant::now() + Duration::from_millis(wait_ms.unwrap_or(0).min(longest));
+    for (_, arrival) in &mut arrivals {
+        if timeout_at(until, arrival.wait_for(ArrivalState::is_settled)).await.is_err() {
+            break;
+        }
+    }
+    let records: Vec<Value> = arrivals
+        .iter()
+        .map(|(record, arrival)| {
+            let mut value = serde_json::to_value(&*arrival.borrow()).unwrap_or_default();
+            if let Value::Object(fields) = &mut value {
+                fields.insert("record".into(), json!(record));
+            }
+            value
+        })
+        .collect();
+    let mut response = Json(json!({ "access": access, "records": records })).into_response();
+    if wait_ms.is_some() {
+        response.extensions_mut().insert(WaitedLong);
+    }
+    Ok(response)
+}
+
+/// `GET /v1/accesses/{id}/records/{record}`
+pub(super) async fn payload(
+    State(api): State<Api>,
+    Path((id, record)): Path<(String, String)>,
+    headers: HeaderMap,
+    signed: Signed,
+) -> Result<Response, Problem> {
+    let (id, record) = (parse::<TransactionId>(&id)?, parse::<RecordId>(&record)?);
+    let (access, acting) = own_access(&api, id, signed.key).await?;
+    // Colleagues see that it was fetched, in the work list; they read with an access of their own.
+    if access.request.reader != Reader::Practitioner(acting.id) {
+        return Err(Problem::not_allowed());
+    }
+    let desk = api.desk()?;
+    let account = access.request.account;
+    let commitment = api
+        .read(move |snapshot| {
+            let record: Option<Record> = object(snapshot, &StateKey::Record(account, record))?;
+            record.map(|record| record.manifest.commitment).ok_or_else(|| Problem::not_found("record"))
+        })
+        .await?;
+    let (fetching, granted) = (desk.clone(), access.clone());
+    let arrivals = tokio::task::spawn_blocking(move || fetching.fetch(id, &granted)).await;
+    let arrivals = arrivals.map_err(|_| Problem::store_failed())??;
+    let arrival = arrivals.into_iter().find(|(known, _)| *known == record).ok_or_else(|| Problem::not_found("record"))?;
+    let state = arrival.1.borrow().clone();
+    let handover = desk.handover_of(id, &access, record)?;
+    show(&desk, ObjectId::Record { access: id, account, record }, handover, commitment, &state, &headers)
+}
+
+/// Shows a payload that is ready.
+fn show(
+    desk: &Desk,
+    object: ObjectId,
+    handover: Handover,
+    commitment: Commitment,
+    state: &ArrivalState,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let (length, media_type) = match state {
+        ArrivalState::Ready { bytes, media_type } => (*bytes, media_type.clone()),
+        ArrivalState::Failed { detail, .. } => return Err(Problem::did_not_arrive(detail)),
+        ArrivalState::Waiting | ArrivalState::Arriving { .. } => return Err(Problem::not_there_yet()),
+    };
+    let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
+    let (from, count, status) = match range.map(|range| byte_range(range, length)) {
+        None => (0, length, StatusCode::OK),
+        Some(Some((from, count))) => (from, count, StatusCode::PARTIAL_CONTENT),
+        Some(None) => return Err(Problem::bad_range(length)),
+    };
+    let pieces = desk.read_arrived(object, handover, commitment, from, count)?;
+    let stream = futures::stream::unfold(pieces, async |mut pieces| pieces.recv().await.map(|piece| (piece, pieces)));
+    let mut response = Response::new(Body::from_stream(stream));
+    *response.status_mut() = status;
+    let fields = response.headers_mut();
+    let media_type = HeaderValue::from_str(&media_type);
+    fields.insert(header::CONTENT_TYPE, media_type.unwrap_or(HeaderValue::from_static("application/octet-stream")));
+    fields.insert(header::CONTENT_LENGTH, HeaderValue::from(count));
+    fields.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    // Never shown by a browser as part of this node's own pages.
+    fields.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    fields.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", commitment.to_hex())) {
+        fields.insert(header::ETAG, tag);
+    }
+    if status == StatusCode::PARTIAL_CONTENT
+        && let Ok(value) = HeaderValue::from_str(&format!("bytes {from}-{}/{length}", from + count - 1))
+    {
+        fields.insert(header::CONTENT_RANGE, value);
+    }
+    Ok(response)
+}
+
+/// One range of bytes (RFC 9110, section 14.1.2): where it begins and how long it is.
+fn byte_range(text: &str, length: u64) -> Option<(u64, u64)> {
+    let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
+    let (from, to) = match (first.trim(), last.trim()) {
+        ("", suffix) => (length.checked_sub(suffix.parse().ok().filter(|count| *count > 0)?).unwrap_or(0), length),
+        (first, "") => (first.parse().ok()?, length),
+        (first, last) => (first.parse().ok()?, last.parse::<u64>().ok()?.saturating_add(1).min(length)),
+    };
+    (from < to).then_some((from, to - from))
+}
+
+/// Where in the sealed bytes to begin.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Offset {
+    offset: u64,
+}
+
+/// `GET /v1/accesses/{id}/records/{record}/sealed`: for persons, at the custodian.
+pub(super) async fn sealed(
+    State(api): State<Api>,
+    Path((id, record)): Path<(String, String)>,
+    offset: Result<Query<Offset>, QueryRejection>,
+    signed: Signed,
+) -> Result<Response, Problem> {
+    let (id, record) = (parse::<TransactionId>(&id)?, parse::<RecordId>(&record)?);
+    let Query(Offset { offset }) = offset?;
+    let desk = api.desk()?;
+    let account = api
+        .read(move |snapshot| {
+            let access: Option<Access> = object(snapshot, &StateKey::Access(id))?;
+            let access = access.filter(|access| access.signer == signed.key && access.organisation.is_none());
+            access.map(|access| access.request.account).ok_or_else(|| Problem::not_found("granted access"))
+        })
+        .await?;
+    let asker = Asker::Person(signed.key);
+    let release = desk.release(asker, id, account, record, offset).await.map_err(Problem::not_handed_over)?;
+    let total = release.total();
+    if offset > total {
+        return Err(Problem::bad_range(total));
+    }
+    let stream = futures::stream::unfold(release, async |mut release| match release.next(256 * 1024).await {
+        Ok(bytes) if bytes.is_empty() => None,
+        Ok(bytes) => Some((Ok(bytes), release)),
+        Err(_) => Some((Err(std::io::Error::other("the payload is no longer handed over")), release)),
+    });
+    let mut response = Response::new(Body::from_stream(stream));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(total - offset));
+    Ok(response)
+}
+
+impl Problem {
+    fn not_handed_over(reason: NotHandedOver) -> Self {
+        match reason {
+            NotHandedOver::NotOnLedger | NotHandedOver::OtherAsker => Self::not_found("granted access"),
+            NotHandedOver::NotGranted | NotHandedOver::NotHere | NotHandedOver::Erased => Self::not_found("payload"),
+            NotHandedOver::TooOld => Self::access_is_over("The access's lifetime is over; ask for access again."),
+            NotHandedOver::Withdrawn => Self::access_is_over("The right was taken away since; ask for access again."),
+            NotHandedOver::Fault => Self::store_failed(),
+        }
+    }
+}
+
+/// The consult, with its account.
+async fn consult_of(api: &Api, id: ConsultId, key: inro_contracts::key::PublicKey) -> Result<(Label, Consult, Acting), Problem> {
+    api.read(move |snapshot| {
+        let acting = acting(snapshot, &key)?;
+        let unknown = || Problem::not_found("consult");
+        let place: ConsultPlace = object(snapshot, &StateKey::Consult(id))?.ok_or_else(unknown)?;
+        let consent: Consent = object(snapshot, &StateKey::Consent(place.account))?.unwrap_or_default();
+        let consult = consent.consult(&id).ok_or_else(unknown)?.clone();
+        Ok((place.account, consult, acting))
+    })
+    .await
+}
+
+/// What an answer is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct OfType {
+    media_type: Option<String>,
+}
+
+/// `POST /v1/consults/{linked id}/answer`
+pub(super) async fn give_answer(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    of: Result<Query<OfType>, QueryRejection>,
+    signed: Signed,
+) -> Result<Response, Problem> {
+    let id: ConsultId = parse(&id)?;
+    let Query(OfType { media_type }) = of?;
+    let media_type: MediaType = match media_type {
+        Some(text) => text.parse().map_err(|error: inro_payload::NotAMediaType| Problem::bad_request(error.to_string()))?,
+        None => MediaType::unknown(),
+    };
+    let (_, consult, acting) = consult_of(&api, id, signed.key).await?;
+    if consult.terms.reader != acting.id {
+        return Err(Problem::not_found("consult"));
+    }
+    let desk = api.desk()?;
+    let manifest = desk.keep_answer(id, media_type, signed.body).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "commitment": manifest.commitment, "size": manifest.size }))).into_response())
+}
+
+/// `GET /v1/consults/{linked id}/answer`
+pub(super) async fn answer(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    wait: Result<Query<Wait>, QueryRejection>,
+    headers: HeaderMap,
+    signed: Signed,
+) -> Result<Response, Problem> {
+    let id: ConsultId = parse(&id)?;
+    let Query(Wait { wait_ms }) = wait?;
+    let (_, consult, acting) = consult_of(&api, id, signed.key).await?;
+    if consult.opener != acting.id {
+        return Err(Problem::not_found("consult"));
+    }
+    let desk = api.desk()?;
+    let longest = WAIT_MS_MAX.min(api.0.parts.limits.request_ms_max.saturating_sub(500));
+    let until = Instant::now() + Duration::from_millis(wait_ms.unwrap_or(0).min(longest));
+    let mut committed = api.0.parts.committed.clone();
+    loop {
+        committed.borrow_and_update();
+        let fetching = desk.clone();
+        let found = tokio::task::spawn_blocking(move || fetching.fetch_answer(id)).await;
+        let found = found.map_err(|_| Problem::store_failed())??;
+        let Some((mut arrival, handover, commitment)) = found else {
+            if timeout_at(until, committed.changed()).await.is_ok_and(|changed| changed.is_ok()) {
+                continue;
+            }
+            return Err(Problem::not_there_yet());
+        };
+        let _ = timeout_at(until, arrival.wait_for(ArrivalState::is_settled)).await;
+        let state = arrival.borrow().clone();
+        let mut response = show(&desk, ObjectId::ConsultAnswer { consult: id }, handover, commitment, &state, &headers)?;
+        response.extensions_mut().insert(WaitedLong);
+        return Ok(response);
+    }
+}
+
+/// `GET /v1/worklist`
+pub(super) async fn worklist(State(api): State<Api>, signed: Signed) -> Answer {
+    let node = api.0.parts.peer;
+    api.read(move |snapshot| {
+        let asker = acting(snapshot, &signed.key)?;
+        if !asker.is_auditor() {
+            acting_here(snapshot, &signed.key, &node)?;
+        }
+        let organisation = asker.practitioner.organisation;
+        let all = asker.is_auditor();
+        let (mut undisclosed, mut unacknowledged, mut reviews) = (Vec::new(), Vec::new(), Vec::new());
+        for (id, access) in rows::<Access>(snapshot, StateKey::ACCESS_PREFIX)? {
+            let mine = all || access.custodian == organisation || access.organisation == Some(organisation);
+            if mine && access.disclosed != access.all() {
+                undisclosed.push(
+                    json!({ "access": id, "custodian": access.custodian, "organisation": access.organisation, "at": access.at }),
+                );
+            }
+            if mine && access.disclosed & !access.acknowledged != 0 {
+                unacknowledged.push(
+                    json!({ "access": id, "custodian": access.custodian, "organisation": access.organisation, "at": access.at }),
+                );
+            }
+        }
+        for (id, review) in rows::<Review>(snapshot, StateKey::REVIEW_PREFIX)? {
+            if review.closed.is_none() && (all || review.organisation == organisation) {
+                reviews.push(
+                    json!({ "access": id, "organisation": review.organisation, "at": review.at, "deadline": review.deadline }),
+                );
+            }
+        }
+        Ok(Json(json!({ "undisclosed": undisclosed, "unacknowledged": unacknowledged, "reviews": reviews })))
+    })
+    .await
+}
+
+/// All objects of a kind, with the ids of the transactions that made them.
+fn rows<T: inro_contracts::bytes::Canonical>(
+    snapshot: &crate::store::Snapshot<'_>,
+    prefix: u8,
+) -> Result<Vec<(TransactionId, T)>, Problem> {
+    let (mut found, mut after) = (Vec::new(), None::<Vec<u8>>);
+    loop {
+        let page = snapshot.list(&[prefix], after.as_deref(), 10_000)?;
+        let Some((last, _)) = page.last() else { return Ok(found) };
+        after = Some(last.clone());
+        for (key, bytes) in page {
+            let damaged = || crate::store::StoreError::Damaged { what: "an object of the state does not parse".into() };
+            let id = key.get(1..).and_then(|id| id.try_into().ok()).map(TransactionId).ok_or_else(damaged)?;
+            found.push((id, T::from_bytes(&bytes).map_err(|_| damaged())?));
+        }
+    }
+}
+
+/// Reads something that blocks, a piece at a time, off the threads that must not.
+struct BlockingReader<R> {
+    reader: Option<R>,
+    reading: Option<tokio::task::JoinHandle<(R, std::io::Result<Vec<u8>>)>>,
+    piece: Cursor<Vec<u8>>,
+}
+
+impl<R: std::io::Read + Send + 'static> BlockingReader<R> {
+    fn new(reader: R) -> Self {
+        Self { reader: Some(reader), reading: None, piece: Cursor::new(Vec::new()) }
+    }
+}
+
+impl<R: std::io::Read + Send + Unpin + 'static> tokio::io::AsyncRead for BlockingReader<R> {
+    fn poll_read(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+        buffer: &mut tokio::io::ReadBuf<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        use std::task::Poll;
+        loop {
+            let at = self.piece.position() as usize;
+            let rest = &self.piece.get_ref()[at..];
+            if !rest.is_empty() {
+                let count = rest.len().min(buffer.remaining());
+                buffer.put_slice(&rest[..count]);
+                self.piece.set_position((at + count) as u64);
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(mut reader) = self.reader.take() {
+                self.reading = Some(tokio::task::spawn_blocking(move || {
+                    let mut piece = vec![0; 256 * 1024];
+                    let read = reader.read(&mut piece).map(|count| {
+                        piece.truncate(count);
+                        piece
+                    });
+                    (reader, read)
+                }));
+            }
+            let Some(reading) = self.reading.as_mut() else { return Poll::Ready(Ok(())) };
+            let done = std::task::ready!(std::pin::Pin::new(reading).poll(context));
+            self.reading = None;
+            let (reader, read) = done.map_err(std::io::Error::other)?;
+            let piece = read?;
+            if piece.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            self.reader = Some(reader);
+            self.piece = Cursor::new(piece);
+        }
+    }
+}

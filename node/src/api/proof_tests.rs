@@ -1,0 +1,78 @@
+//! What the API answers with proofs: a stranger who knows only the founding document can check it.
+
+use inro_contracts::account::Account;
+use inro_contracts::block::Header;
+use inro_contracts::certificate::Certificate;
+use inro_contracts::fixture::patient;
+use inro_contracts::state::Members;
+use inro_contracts::tree::StateProof;
+use inro_contracts::validator::ValidatorSet;
+use serde::de::DeserializeOwned;
+
+use super::*;
+
+/// Checks an answer as a stranger would, and gives the object it proves.
+fn check<T: Canonical + DeserializeOwned>(house: &House, answer: &Value, key: &StateKey) -> Option<T> {
+    let header: Header = serde_json::from_value(answer["header"].clone()).unwrap();
+    let certificate: Certificate = serde_json::from_value(answer["certificate"].clone()).unwrap();
+    assert_eq!(certificate.block, header.id());
+    certificate.check(&house.consortium.chain, &house.consortium.founding().validators).unwrap();
+    let proof = StateProof::from_bytes(&hex::decode(answer["proof"].as_str().unwrap()).unwrap()).unwrap();
+    let object: Option<T> = serde_json::from_value(answer["object"].clone()).unwrap();
+    let bytes = object.as_ref().map(Canonical::to_bytes);
+    proof.check(&header.state_root, key, bytes.as_deref()).unwrap();
+    object
+}
+
+#[tokio::test]
+async fn an_account_is_proved_to_be_there_and_another_to_be_absent() {
+    let house = house();
+    house.commit(&[house.opening(1)]);
+    let path = |seed| format!("/v1/accounts/{}?proof", label(seed).to_hex());
+    let there = house.get(&path(1)).await;
+    assert_eq!(there.status, StatusCode::OK);
+    let account: Option<Account> = check(&house, &there.json(), &StateKey::Account(label(1)));
+    assert_eq!(account.unwrap().controller, patient(1).public());
+    let absent = house.get(&path(2)).await;
+    assert_eq!(absent.status, StatusCode::OK);
+    assert_eq!(check::<Account>(&house, &absent.json(), &StateKey::Account(label(2))), None);
+    let proof = StateProof::from_bytes(&hex::decode(absent.json()["proof"].as_str().unwrap()).unwrap()).unwrap();
+    let header: Header = serde_json::from_value(there.json()["header"].clone()).unwrap();
+    assert!(proof.check(&header.state_root, &StateKey::Account(label(1)), None).is_err());
+}
+
+#[tokio::test]
+async fn a_proof_is_given_only_when_asked_for_and_after_the_first_block() {
+    let house = house();
+    let path = format!("/v1/accounts/{}", label(1).to_hex());
+    assert_eq!(house.get(&format!("{path}?proof")).await.problem(), (404, "not-found".into(), None));
+    house.commit(&[house.opening(1)]);
+    for plain in [path.clone(), format!("{path}?proof=false")] {
+        assert_eq!(house.get(&plain).await.json()["controller"], patient(1).public().to_hex());
+    }
+    assert!(house.get(&format!("{path}?proof=true")).await.json()["header"].is_object());
+    for bad in ["proof=1", "proofs", "proof&proof"] {
+        assert_eq!(house.get(&format!("{path}?{bad}")).await.problem(), (400, "bad-request".into(), None), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn the_members_are_proved_to_be_all() {
+    let house = house();
+    house.commit(&[]);
+    let members: Members = check(&house, &house.get("/v1/members").await.json(), &StateKey::Members).unwrap();
+    let expected: Vec<_> = house.consortium.organisations.iter().map(|member| member.id).collect();
+    assert_eq!(members.0.to_vec(), expected);
+}
+
+#[tokio::test]
+async fn a_validator_set_is_found_by_the_hash_in_headers() {
+    let house = house();
+    house.commit(&[]);
+    let header = house.get("/v1/headers/1").await.json();
+    let path = format!("/v1/validators/{}", header["next_validators"].as_str().unwrap());
+    let set: ValidatorSet = serde_json::from_value(house.get(&path).await.json()).unwrap();
+    assert_eq!(set, house.consortium.founding().validators);
+    assert_eq!(house.get(&format!("/v1/validators/{}", "00".repeat(32))).await.problem(), (404, "not-found".into(), None));
+    assert_eq!(house.get("/v1/validators/xyz").await.problem().0, 400);
+}

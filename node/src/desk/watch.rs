@@ -1,0 +1,182 @@
+//! What the desk does when blocks are committed, and from time to time.
+
+use std::time::Duration;
+
+use inro_contracts::access::Access;
+use inro_contracts::bytes::Canonical;
+use inro_contracts::entry::Entry;
+use inro_contracts::id::TransactionId;
+use inro_contracts::record::Record;
+use inro_contracts::state::{StateKey, load};
+use inro_contracts::time::{Height, Time};
+use inro_contracts::transaction::{Action, ParsedTransaction};
+use inro_network::{Deposit, ObjectId, SealedSource};
+use inro_vault::VaultError;
+use tracing::warn;
+
+use super::door::Asker;
+use super::{Desk, DeskFault};
+use crate::store::StoredBlock;
+
+/// Where an action's number stands in an entry's bytes: after chain, signer, void-after time and nonce.
+const ACTION_AT: usize = 32 + 32 + 8 + 8;
+const ERASE_RECORD: u8 = 72;
+const ACCESS: u8 = 105;
+/// How long a staged record that the ledger does not show is kept, in milliseconds.
+const STAGED_MS_MAX: u64 = 3_600_000;
+
+/// Follows every committed block: destroys what the ledger says is erased, and deposits what intermediates are to keep.
+pub(super) async fn follow_blocks(desk: Desk) {
+    let mut committed = desk.0.ledger.committed();
+    let path = desk.store().path().with_file_name("desk-height");
+    let known = std::fs::read(&path).ok().and_then(|bytes| borsh::from_slice::<u64>(&bytes).ok());
+    let mut done = Height(known.unwrap_or(0));
+    loop {
+        let tip = committed.borrow_and_update().height;
+        let first = done;
+        while done < tip {
+            let next = done.next();
+            let reading = desk.clone();
+            let block = tokio::task::spawn_blocking(move || reading.store().block(next)).await;
+            match block {
+                Ok(Ok(block)) => desk.see_block(block).await,
+                Ok(Err(fault)) => return warn!(%fault, "the desk no longer follows the ledger"),
+                Err(_) => return,
+            }
+            done = next;
+        }
+        if done > first {
+            // Seen again after a crash, a block does the same again.
+            let _ = std::fs::write(&path, borsh::to_vec(&done.0).unwrap_or_default());
+        }
+        tokio::select! {
+            changed = committed.changed() => if changed.is_err() { return },
+            () = desk.0.stopping.cancelled() => return,
+        }
+    }
+}
+
+impl Desk {
+    async fn see_block(&self, block: Option<StoredBlock>) {
+        let Some(block) = block else { return };
+        for bytes in &block.entries {
+            let deposits = !self.0.settings.intermediates.is_empty();
+            let concerns = match bytes.get(ACTION_AT) {
+                Some(&ERASE_RECORD) => true,
+                Some(&ACCESS) => deposits,
+                _ => false,
+            };
+            let Some(entry) = concerns.then(|| Entry::from_bytes(bytes).ok()).flatten() else { continue };
+            if !entry.outcome.is_applied() {
+                continue;
+            }
+            let id = ParsedTransaction::from(entry.transaction.clone()).id();
+            match entry.transaction.transaction.action {
+                Action::EraseRecord { account, record, .. } => match self.erase_here(account, record, block.header.time).await {
+                    Ok(()) => {}
+                    Err(fault) => warn!(%fault, "an erased record could not be destroyed; it is tried again at the next start"),
+                },
+                Action::Access(_) => {
+                    let desk = self.clone();
+                    self.0.arrivals.tasks.spawn(async move { desk.deposit(id).await });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    async fn erase_here(
+        &self,
+        account: inro_contracts::id::Label,
+        record: inro_contracts::id::RecordId,
+        time: Time,
+    ) -> Result<(), DeskFault> {
+        match self.vault().erase(account, record, time).await {
+            Ok(_) | Err(VaultError::Unknown | VaultError::Erased(_)) => Ok(()),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Leaves what an access of another organisation grants with the configured intermediates, in case one of the two is away.
+    async fn deposit(&self, id: TransactionId) {
+        let Ok(Some(access)) = self.access(&id) else { return };
+        let (Ok(own), Some(requester)) = (self.organisation(), access.organisation) else { return };
+        if access.custodian != own || requester == own {
+            return;
+        }
+        for record in &access.records {
+            for intermediate in self.0.settings.intermediates.clone() {
+                if let Err(error) = self.deposit_one(id, &access, *record, requester, intermediate).await {
+                    warn!(%error, "a payload could not be left with an intermediate");
+                }
+            }
+        }
+    }
+
+    async fn deposit_one(
+        &self,
+        id: TransactionId,
+        access: &Access,
+        record: inro_contracts::id::RecordId,
+        requester: inro_contracts::id::OrganisationId,
+        intermediate: inro_contracts::key::PublicKey,
+    ) -> Result<(), String> {
+        let account = access.request.account;
+        let asker = Asker::Organisation(requester);
+        let refused = |reason| inro_network::Refusal::from(reason);
+        let release = self.release(asker, id, account, record, 0).await.map_err(|reason| refused(reason).to_string())?;
+        let lifetime = self.0.ledger.view().parameters.access_ms;
+        let deposit = Deposit {
+            object: ObjectId::Record { access: id, account, record },
+            requester,
+            total: release.total(),
+            expires: access.at.plus_ms(lifetime),
+        };
+        drop(release);
+        let open = |offset| async move {
+            let release = self.release(asker, id, account, record, offset).await.map_err(refused)?;
+            Ok(Box::new(release) as Box<dyn SealedSource>)
+        };
+        self.0.network.deposit_payload(&intermediate, &deposit, open).await.map_err(|error| error.to_string())
+    }
+}
+
+/// What has to be done about every ten seconds.
+pub(super) async fn keep_house(desk: Desk) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(10));
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = desk.0.stopping.cancelled() => return,
+        }
+        let now = desk.now();
+        if let Some(deposits) = &desk.0.deposits {
+            deposits.expire(now);
+        }
+        let lifetime = desk.0.ledger.view().parameters.access_ms;
+        let age = Duration::from_millis(lifetime.saturating_add(desk.0.settings.keep_ms));
+        desk.0.arrivals.forget_older_than(age);
+        desk.0.reply_keys.forget_older_than(age);
+        if let Err(fault) = desk.look_at_staged(now).await {
+            warn!(%fault, "staged records could not be looked through");
+        }
+    }
+}
+
+impl Desk {
+    /// Staged records that the ledger shows are kept; those that it does not show in time are destroyed.
+    async fn look_at_staged(&self, now: Time) -> Result<(), DeskFault> {
+        for (account, record, since) in self.vault().staged().await? {
+            let registered = {
+                let snapshot = self.snapshot()?;
+                load::<Record>(&snapshot, &StateKey::Record(account, record))?.is_some()
+            };
+            if registered {
+                self.vault().keep(account, record).await?;
+            } else if since.plus_ms(STAGED_MS_MAX) < now {
+                self.vault().discard(account, record).await?;
+            }
+        }
+        Ok(())
+    }
+}

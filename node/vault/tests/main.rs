@@ -1,0 +1,12 @@
+//! The vault from outside.
+
+mod canary;
+mod crashes;
+mod damage;
+mod erasure;
+mod life;
+mod reading;
+mod rotation;
+#[cfg(feature = "s3")]
+mod s3;
+mod world;
