@@ -10,4 +10,5 @@ pub mod metrics;
 pub mod play;
 pub mod ports;
 pub mod process;
+pub mod revocation;
 pub mod seed;

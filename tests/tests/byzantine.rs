@@ -17,6 +17,26 @@ async fn cluster_with_a_liar(lies: &[&str], seconds: u64) -> (Cluster, inro_test
     let mut cluster = Cluster::found(&inro_tests::cluster::Shape::default());
     cluster.replace_program(LIAR, "inro-adversary", lies);
     cluster.start_all().await;
+    under_load(cluster, seconds).await
+}
+
+/// The same, with a liar that comes when the honest three have begun. Whoever comes when a block is decided already waits for the
+/// next one before it votes: an honest validator that waits beside one that keeps its votes to itself leaves the others too few.
+async fn cluster_with_a_late_liar(lies: &[&str], seconds: u64) -> (Cluster, inro_tests::load::Told) {
+    let mut cluster = Cluster::found(&inro_tests::cluster::Shape::default());
+    cluster.replace_program(LIAR, "inro-adversary", lies);
+    for node in HONEST {
+        cluster.launch(node);
+    }
+    for node in HONEST {
+        cluster.wait_ready(node).await;
+    }
+    cluster.wait_height(0, 1, PATIENCE).await;
+    cluster.restart(LIAR).await;
+    under_load(cluster, seconds).await
+}
+
+async fn under_load(cluster: Cluster, seconds: u64) -> (Cluster, inro_tests::load::Told) {
     let load = Load::start(&cluster, &HONEST, Pace::PerSecond(50)).await;
     let before = cluster.height(0).await;
     tokio::time::sleep(Duration::from_secs(seconds)).await;
