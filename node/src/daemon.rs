@@ -95,11 +95,14 @@ impl DaemonFault {
 }
 
 /// A deviation from the protocol, for tests of the others.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Adversary {
     /// How the engine lies.
     #[cfg(feature = "byzantine")]
     pub engine: Option<inro_engine::ByzantineConfig>,
+    /// What stands in the place of its desk's door.
+    #[cfg(feature = "byzantine")]
+    pub door: Option<crate::desk::OtherDoor>,
 }
 
 /// Runs a node until `stop` says so or something fails. Everything acknowledged is durable before this returns.
@@ -170,6 +173,10 @@ async fn run_over(
         keys.peer.clone(),
         admission.clone(),
     )?;
+    #[cfg(feature = "byzantine")]
+    if let Some(other) = &adversary.door {
+        network.open_door(other(desk.clone(), desk.door()));
+    }
     let api = crate::api::start(
         config,
         Arc::clone(&ledger),

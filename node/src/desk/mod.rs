@@ -29,7 +29,7 @@ use inro_contracts::key::{PublicKey, SecretKey};
 use inro_contracts::organisation::Peer;
 use inro_contracts::state::{StateKey, load};
 use inro_contracts::time::Time;
-use inro_network::NetworkHandle;
+use inro_network::{NetworkHandle, PayloadDoor};
 use inro_vault::Vault;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +60,10 @@ pub(crate) struct Inner {
     settings: config::Desk,
     stopping: CancellationToken,
 }
+
+/// Makes a door that stands in the place of this node's own, for tests of the others. It is given the desk and the honest door.
+#[cfg(feature = "byzantine")]
+pub type OtherDoor = Arc<dyn Fn(Desk, Arc<dyn PayloadDoor>) -> Arc<dyn PayloadDoor> + Send + Sync>;
 
 /// A running desk.
 pub struct Running {
@@ -105,12 +109,17 @@ impl Desk {
             settings,
             stopping,
         }));
-        network.open_door(Arc::new(door::Door(desk.clone())));
+        network.open_door(desk.door());
         let mut tasks = JoinSet::new();
         tasks.spawn(outbox::run(desk.clone(), admission));
         tasks.spawn(watch::follow_blocks(desk.clone()));
         tasks.spawn(watch::keep_house(desk.clone()));
         Ok((desk.clone(), Running { desk, tasks }))
+    }
+
+    /// The door that the network opens to members.
+    pub(crate) fn door(&self) -> Arc<dyn PayloadDoor> {
+        Arc::new(door::Door(self.clone()))
     }
 
     /// The vault.

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     };
     // Nobody asks it to stop; tests end it.
     let (_stop, stopped) = watch::channel(false);
-    match runtime.block_on(daemon::run(config, Adversary { engine: Some(lies) }, stopped)) {
+    match runtime.block_on(daemon::run(config, Adversary { engine: Some(lies), door: None }, stopped)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => complain(&fault, 1),
     }
