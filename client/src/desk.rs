@@ -214,8 +214,8 @@ impl Desk {
     pub async fn ask(&self, request: AccessRequest) -> Result<Decided, ClientError> {
         let committed = self.act(Action::Access(request)).await?;
         match committed.outcome {
-            Outcome::Granted(granted) => Ok(Decided::Granted { id: committed.id, granted }),
-            Outcome::Denied(denial) => Ok(Decided::Denied { id: committed.id, denial }),
+            Outcome::Granted(granted) | Outcome::GrantedCustodially(granted) => Ok(Decided::Granted { id: committed.id, granted }),
+            Outcome::Denied(denial) | Outcome::DeniedCustodially(denial) => Ok(Decided::Denied { id: committed.id, denial }),
             _ => Err(ClientError::BadAnswer { path: "/v1/transactions".into(), why: "an access without a decision".into() }),
         }
     }

@@ -49,12 +49,8 @@ impl TransferFault {
     /// What is to be reported to the ledger, if the payload itself was wrong.
     pub fn payload_fault(&self) -> Option<PayloadFault> {
         match self {
-            Self::Open(OpenError::Substituted(_)) => Some(PayloadFault::Substituted),
-            Self::Open(OpenError::WrongKey) => Some(PayloadFault::NotForThisAccess),
-            Self::Open(OpenError::Truncated { .. }) => Some(PayloadFault::Truncated),
-            Self::Open(OpenError::Malformed(_) | OpenError::Version(_) | OpenError::Altered(_)) | Self::TooLong(_) => {
-                Some(PayloadFault::Malformed)
-            }
+            Self::Open(error) => error.payload_fault(),
+            Self::TooLong(_) => Some(PayloadFault::Malformed),
             _ => None,
         }
     }
@@ -335,14 +331,8 @@ mod tests {
     use super::*;
 
     fn a_read(secret: &OneTimeSecret) -> SealedRead {
-        let handover = Handover {
-            chain: ChainId([1; 32]),
-            access: TransactionId([2; 32]),
-            record: RecordId([3; 32]),
-            custodian: OrganisationId([4; 32]),
-            requester: OrganisationId([0; 32]),
-            reply_key: secret.public(),
-        };
+        let (chain, access, record) = (ChainId([1; 32]), TransactionId([2; 32]), RecordId([3; 32]));
+        let handover = Handover::of_record(chain, access, record, OrganisationId([4; 32]), None, secret.public());
         SealedRead { secret: secret.clone(), handover, commitment: Commitment([5; 32]), size: 3 }
     }
 

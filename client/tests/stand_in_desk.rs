@@ -140,8 +140,7 @@ async fn sealed(node: Node, place: Place, query: extract::Query<BTreeMap<String,
         bytes[0] ^= 1;
     }
     let chain = node.ledger.lock().unwrap().chain;
-    let (custodian, requester) = (access.custodian, OrganisationId([0; 32]));
-    let handover = Handover { chain, access: id, record, custodian, requester, reply_key: access.request.reply_key };
+    let handover = Handover::of_record(chain, id, record, access.custodian, None, access.request.reply_key);
     let (length, (_, root, outboard)) = (bytes.len() as u64, committed(&bytes));
     let (salt, media_type) = (Salt([3; 32]), "text/plain".parse().unwrap());
     let payload = Payload { bytes: Cursor::new(bytes), outboard: Cursor::new(outboard), salt, root, length, media_type };

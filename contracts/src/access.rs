@@ -8,6 +8,7 @@ use crate::category::Categories;
 use crate::emergency::EmergencyClaim;
 use crate::id::{ConsultId, Label, OrganisationId, PractitionerId, RecordId, SealingKey};
 use crate::key::PublicKey;
+use crate::numbered::numbered;
 use crate::purpose::Purpose;
 use crate::time::Time;
 
@@ -77,34 +78,9 @@ pub struct Granted {
     pub sealed: bool,
 }
 
-macro_rules! denials {
-    ($($name:ident = $number:literal, $code:literal, $text:literal;)*) => {
-        /// Why an access is denied. The first reason in the order of rule D-1 is named.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
-        #[borsh(use_discriminant = true)]
-        #[repr(u8)]
-        pub enum Denial {
-            $(#[doc = $text] $name = $number,)*
-        }
-
-        impl Denial {
-            /// Every reason.
-            pub const ALL: &'static [Denial] = &[$(Denial::$name),*];
-
-            /// The reason's code.
-            pub fn code(self) -> &'static str {
-                match self { $(Denial::$name => $code,)* }
-            }
-
-            /// The reason in a sentence.
-            pub fn text(self) -> &'static str {
-                match self { $(Denial::$name => $text,)* }
-            }
-        }
-    };
-}
-
-denials! {
+numbered! {
+    /// Why an access is denied. The first reason in the order of rule D-1 is named.
+    Denial:
     UnknownRequester = 1, "D-1.1", "The requester is not registered, or signs with another key.";
     SuspendedOrganisation = 2, "D-1.2", "The requester's organisation is suspended.";
     PractitionerNotValid = 3, "D-1.3", "The practitioner is not active, or outside the validity.";
@@ -117,26 +93,6 @@ denials! {
     Sealed = 10, "D-1.10", "The patient has sealed what was asked for.";
     EmergencyQuota = 11, "D-1.11", "The organisation has no emergency accesses left today; overdue reviews lower their number.";
     RoleMayNot = 12, "D-1.12", "The requester's role may not break the glass.";
-}
-
-impl std::fmt::Display for Denial {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.code(), self.text())
-    }
-}
-
-impl Serialize for Denial {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.code())
-    }
-}
-
-impl<'de> Deserialize<'de> for Denial {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let code = <String as serde::Deserialize>::deserialize(deserializer)?;
-        let known = Denial::ALL.iter().copied().find(|denial| denial.code() == code);
-        known.ok_or_else(|| serde::de::Error::custom(format!("no denial has the code {code:?}")))
-    }
 }
 
 /// The ledger's answer to a request.

@@ -87,6 +87,11 @@ impl Account {
         Tag::LABEL.hash(&[&first_key.0]).into()
     }
 
+    /// Is this the controller's key, kept by the facility for a person without a device?
+    pub fn is_custodial_key(&self, key: &PublicKey) -> bool {
+        self.custodial && self.controller == *key
+    }
+
     /// The guardian who holds this key.
     pub fn guardian(&self, key: &PublicKey) -> Option<&Guardian> {
         self.guardians.iter().find(|guardian| guardian.key == *key)

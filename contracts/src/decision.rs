@@ -92,7 +92,7 @@ fn fitness(state: &Working<'_>, practitioner: &Practitioner, now: Time) -> Resul
     let active = state.organisation(&practitioner.organisation)?.is_some_and(|found| found.standing == Standing::Active);
     Ok(if !active {
         Some(Denial::SuspendedOrganisation)
-    } else if practitioner.standing != Standing::Active || !practitioner.validity.holds_at(now) {
+    } else if !practitioner.is_valid_at(now) {
         Some(Denial::PractitionerNotValid)
     } else {
         None

@@ -24,12 +24,47 @@ pub enum Outcome {
     Granted(Granted) = 4,
     /// An access that the ledger denies. Unlike a rejection it is an event of the account's journal.
     Denied(Denial) = 5,
+    /// [`Granted`](Self::Granted) to a key that the facility keeps for a person.
+    GrantedCustodially(Granted) = 6,
+    /// [`Denied`](Self::Denied) to a key that the facility keeps for a person.
+    DeniedCustodially(Denial) = 7,
 }
 
 impl Outcome {
     /// Did it take effect?
     pub fn is_applied(&self) -> bool {
-        !matches!(self, Self::Rejected(_) | Self::Denied(_))
+        !matches!(self, Self::Rejected(_) | Self::Denied(_) | Self::DeniedCustodially(_))
+    }
+
+    /// What an access may read, if it is one that was granted.
+    pub fn granted(&self) -> Option<&Granted> {
+        match self {
+            Self::Granted(granted) | Self::GrantedCustodially(granted) => Some(granted),
+            _ => None,
+        }
+    }
+
+    /// Why an access was denied, if it is one that was.
+    pub fn denial(&self) -> Option<Denial> {
+        match self {
+            Self::Denied(denial) | Self::DeniedCustodially(denial) => Some(*denial),
+            _ => None,
+        }
+    }
+
+    /// Was it signed with a key that a facility keeps for a person without a device?
+    pub fn is_custodial(&self) -> bool {
+        matches!(self, Self::AppliedCustodially | Self::GrantedCustodially(_) | Self::DeniedCustodially(_))
+    }
+
+    /// The same with the mark of a key that a facility keeps.
+    pub(crate) fn custodially(self) -> Self {
+        match self {
+            Self::Applied => Self::AppliedCustodially,
+            Self::Granted(granted) => Self::GrantedCustodially(granted),
+            Self::Denied(denial) => Self::DeniedCustodially(denial),
+            marked => marked,
+        }
     }
 }
 

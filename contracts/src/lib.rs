@@ -26,6 +26,7 @@ pub mod key;
 pub mod machine;
 pub mod memory;
 pub mod merkle;
+mod numbered;
 pub mod organisation;
 pub mod parameters;
 pub mod proposal;

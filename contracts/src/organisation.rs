@@ -7,7 +7,7 @@ use crate::bytes::{Canonical, Text};
 use crate::id::{Hash, OrganisationId, PractitionerId};
 use crate::key::PublicKey;
 use crate::tag::Tag;
-use crate::time::{Height, Validity};
+use crate::time::{Height, Time, Validity};
 
 /// What an organisation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -148,6 +148,11 @@ impl Practitioner {
     /// The id that a practitioner with this first key gets.
     pub fn id_of(first_key: &PublicKey) -> PractitionerId {
         Tag::PRACTITIONER.hash(&[&first_key.0]).into()
+    }
+
+    /// May the practitioner act now?
+    pub fn is_valid_at(&self, now: Time) -> bool {
+        self.standing == Standing::Active && self.validity.holds_at(now)
     }
 }
 

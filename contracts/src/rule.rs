@@ -2,37 +2,11 @@
 //!
 //! Each action checks its rules in the order that `docs/spec/transactions.md` gives; the first broken rule names the rejection.
 
-use borsh::{BorshDeserialize, BorshSerialize};
-use serde::{Deserialize, Serialize};
+use crate::numbered::numbered;
 
-macro_rules! rules {
-    ($($(#[$doc:meta])* $name:ident = $number:literal, $code:literal, $text:literal;)*) => {
-        /// A rule that was broken.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
-        #[borsh(use_discriminant = true)]
-        #[repr(u8)]
-        pub enum Rule {
-            $(#[doc = $text] $name = $number,)*
-        }
-
-        impl Rule {
-            /// Every rule.
-            pub const ALL: &'static [Rule] = &[$(Rule::$name),*];
-
-            /// The rule's code, as it stands in `docs/spec/rules.md` and in errors.
-            pub fn code(self) -> &'static str {
-                match self { $(Rule::$name => $code,)* }
-            }
-
-            /// What the rule asks, in a sentence.
-            pub fn text(self) -> &'static str {
-                match self { $(Rule::$name => $text,)* }
-            }
-        }
-    };
-}
-
-rules! {
+numbered! {
+    /// A rule that was broken.
+    Rule:
     // Trust: organisations, practitioners, peers, validators, governance.
     UnknownOrganisation = 1, "T-1", "The organisation is a member.";
     SuspendedOrganisation = 2, "T-2", "The organisation is not suspended.";
@@ -117,42 +91,4 @@ rules! {
     UnknownReview = 134, "E-5", "The access has a review.";
     ReviewClosed = 135, "E-6", "The review is open.";
     NotAReviewer = 136, "E-7", "A review is closed by another practitioner of the reader's organisation or of the custodian, or by a regulator's auditor.";
-}
-
-impl std::fmt::Display for Rule {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.code(), self.text())
-    }
-}
-
-impl Serialize for Rule {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.code())
-    }
-}
-
-impl<'de> Deserialize<'de> for Rule {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let code = <String as serde::Deserialize>::deserialize(deserializer)?;
-        Rule::ALL
-            .iter()
-            .copied()
-            .find(|rule| rule.code() == code)
-            .ok_or_else(|| serde::de::Error::custom(format!("no rule has the code {code:?}")))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Rule;
-
-    #[test]
-    fn no_two_rules_share_a_code_or_a_number() {
-        for (index, rule) in Rule::ALL.iter().enumerate() {
-            for other in &Rule::ALL[..index] {
-                assert_ne!(rule.code(), other.code());
-                assert_ne!(*rule as u8, *other as u8);
-            }
-        }
-    }
 }

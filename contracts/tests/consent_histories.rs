@@ -270,8 +270,8 @@ impl Tally {
         self.transactions += 1;
         match (outcome, action) {
             (Outcome::Rejected(rule), _) => *self.rejected.entry(rule.code()).or_default() += 1,
-            (Outcome::Denied(denial), _) => *self.denied.entry(denial.code()).or_default() += 1,
-            (Outcome::Granted(granted), _) => {
+            (Outcome::Denied(denial) | Outcome::DeniedCustodially(denial), _) => *self.denied.entry(denial.code()).or_default() += 1,
+            (Outcome::Granted(granted) | Outcome::GrantedCustodially(granted), _) => {
                 self.granted += 1;
                 self.records += granted.records.len() as u32;
                 self.pages += u32::from(granted.more);
@@ -283,13 +283,14 @@ impl Tally {
 }
 
 fn verdict(outcome: &Outcome) -> Verdict {
+    let custodially = outcome.is_custodial();
     match outcome {
         Outcome::Applied => Verdict::Applied,
         Outcome::AppliedCustodially => Verdict::AppliedCustodially,
         Outcome::Rejected(rule) => Verdict::Rejected(rule.code()),
-        Outcome::Denied(denial) => Verdict::Denied(denial.code()),
-        Outcome::Granted(granted) => {
-            Verdict::Granted { records: granted.records.to_vec(), more: granted.more, sealed: granted.sealed }
+        Outcome::Denied(denial) | Outcome::DeniedCustodially(denial) => Verdict::Denied(denial.code(), custodially),
+        Outcome::Granted(granted) | Outcome::GrantedCustodially(granted) => {
+            Verdict::Granted { records: granted.records.to_vec(), more: granted.more, sealed: granted.sealed, custodially }
         }
     }
 }

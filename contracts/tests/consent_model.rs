@@ -32,8 +32,8 @@ pub enum Verdict {
     Applied,
     AppliedCustodially,
     Rejected(&'static str),
-    Granted { records: Vec<RecordId>, more: bool, sealed: bool },
-    Denied(&'static str),
+    Granted { records: Vec<RecordId>, more: bool, sealed: bool, custodially: bool },
+    Denied(&'static str, bool),
 }
 
 type Judged<T> = Result<T, &'static str>;
@@ -262,12 +262,20 @@ impl Naive {
     pub fn run(&mut self, at: At, action: &Action) -> Verdict {
         let mut met = std::mem::take(&mut self.met);
         let verdict = match action {
-            Action::Access(request) => self.access(&at, request, &mut met).unwrap_or_else(Verdict::Denied),
+            Action::Access(request) => {
+                let decided = self.access(&at, request, &mut met).unwrap_or_else(|code| Verdict::Denied(code, false));
+                let kept = self.account(&request.account).is_some_and(|account| account.custodial && account.controller == at.signer);
+                match decided {
+                    Verdict::Granted { records, more, sealed, .. } => Verdict::Granted { records, more, sealed, custodially: kept },
+                    Verdict::Denied(code, _) => Verdict::Denied(code, kept),
+                    other => other,
+                }
+            }
             action => self.judge(&at, action).unwrap_or_else(Verdict::Rejected),
         };
         self.met = met;
         match (&verdict, action) {
-            (Verdict::Rejected(_) | Verdict::Denied(_), _) => {}
+            (Verdict::Rejected(_) | Verdict::Denied(..), _) => {}
             (Verdict::Granted { records, .. }, Action::Access(request)) => {
                 self.happened(at, What::Granted(request.clone(), records.clone()));
             }
@@ -769,14 +777,14 @@ impl Naive {
                 continue;
             }
             match Self::sight(&ask, id, met) {
-                Sight::Shown if records.len() == 128 => return Ok(Verdict::Granted { records, more: true, sealed }),
+                Sight::Shown if records.len() == 128 => return Ok(Verdict::Granted { records, more: true, sealed, custodially: false }),
                 Sight::Shown => records.push(*id),
                 Sight::Noticed => sealed = true,
                 Sight::Hidden => {}
             }
         }
         ensure(!records.is_empty() || !sealed, "D-1.10")?;
-        Ok(Verdict::Granted { records, more: false, sealed })
+        Ok(Verdict::Granted { records, more: false, sealed, custodially: false })
     }
 
     // The rules, action by action.
@@ -1063,7 +1071,7 @@ impl Naive {
             Action::OpenAccount { practitioner, custodian, .. } => {
                 ensure(self.acts(at, practitioner)?.organisation == *custodian, "T-9")?;
             }
-            other => unimplemented!("these histories have no {other:?}"),
+            other => panic!("these histories have no {other:?}"),
         }
         Ok(Verdict::Applied)
     }

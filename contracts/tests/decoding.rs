@@ -69,6 +69,8 @@ fn all() -> Vec<Case> {
             samples::entry(Outcome::AppliedCustodially),
             samples::entry(Outcome::Granted(samples::granted())),
             samples::entry(Outcome::Denied(Denial::Sealed)),
+            samples::entry(Outcome::GrantedCustodially(samples::granted())),
+            samples::entry(Outcome::DeniedCustodially(Denial::Sealed)),
         ]),
         of::<Access>(vec![samples::access()]),
         of::<Consent>(vec![samples::consent(), Consent::default()]),

@@ -106,6 +106,9 @@ fn an_entry_and_an_event() {
     let granted = [("granted", "04"), ("records", "01000000"), ("record", "17x32"), ("more", "01"), ("sealed", "00")];
     golden(&Outcome::Granted(samples::granted()), &granted);
     golden(&Outcome::Denied(Denial::Sealed), &[("denied", "05"), ("denial", "0a")]);
+    let granted = [&[("granted custodially", "06")], &granted[1..]].concat();
+    golden(&Outcome::GrantedCustodially(samples::granted()), &granted);
+    golden(&Outcome::DeniedCustodially(Denial::Sealed), &[("denied custodially", "07"), ("denial", "0a")]);
     let entry = inro_contracts::entry::Entry { transaction: veto(), outcome: Outcome::Rejected(Rule::NoRecovery) };
     let outcome = [("outcome", "02"), ("rule", "33")];
     golden(&entry, &[&TRANSACTION[..], &outcome].concat());

@@ -28,13 +28,12 @@ pub fn check_journals(ledger: &MemoryLedger) {
         let block = ledger.block(Height(height)).expect("every height up to the tip has a block");
         for (index, entry) in block.entries.iter().enumerate() {
             let Entry { transaction, outcome } = Entry::from_bytes(entry).expect("entries are canonical");
+            let named = account_of(&transaction.transaction.action);
             let label = match outcome {
                 Outcome::Rejected(_) => None,
-                Outcome::Applied | Outcome::AppliedCustodially | Outcome::Granted(_) => {
-                    account_of(&transaction.transaction.action)
-                }
                 // An account that was never opened has no journal.
-                Outcome::Denied(_) => account_of(&transaction.transaction.action).filter(|label| expected.contains_key(label)),
+                Outcome::Denied(_) | Outcome::DeniedCustodially(_) => named.filter(|label| expected.contains_key(label)),
+                _ => named,
             };
             if let Some(label) = label {
                 let mut event = height.to_le_bytes().to_vec();

@@ -1466,8 +1466,12 @@ fn a_word_given_with_a_key_that_the_facility_keeps_carries_its_mark() {
     assert_eq!(outcome, Outcome::AppliedCustodially);
     let seal = SealId(seal.0);
     let asked = AccessRequest { account, ..request(Reader::Person, Basis::Own, Purpose::PatientRequest) };
-    let access = case.story.does(&patient, Action::Access(asked));
+    let denied = AccessRequest { categories: Categories::only(&[]), ..asked.clone() };
+    assert_eq!(case.story.act(&patient, Action::Access(denied)), Outcome::DeniedCustodially(Denial::OtherCategory));
+    let (outcome, access) = case.story.act_with_id(&patient, Action::Access(asked));
+    let access = TransactionId(access.0);
     let records = list(vec![fixture::record_id(1)]);
+    assert_eq!(outcome, Outcome::GrantedCustodially(Granted { records: records.clone(), more: false, sealed: false }));
     let fault = PayloadFault::Truncated;
     let guardian_of = fixture::guardian(1, Powers::ALL);
     for deed in [

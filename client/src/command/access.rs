@@ -227,8 +227,8 @@ async fn decision(
     spinner.finish_and_clear();
     let committed = committed?;
     match committed.outcome {
-        Outcome::Granted(granted) => Ok((committed.id, granted)),
-        Outcome::Denied(denial) => Err(denied(&committed.id, denial)),
+        Outcome::Granted(granted) | Outcome::GrantedCustodially(granted) => Ok((committed.id, granted)),
+        Outcome::Denied(denial) | Outcome::DeniedCustodially(denial) => Err(denied(&committed.id, denial)),
         _ => {
             act::report(console, committed, &[])?;
             Err(Fault::refused("the node answered without a decision; is it an Inro node of this version?"))
@@ -487,7 +487,7 @@ impl OwnReader<'_> {
         let name: Option<Hash> = std::str::from_utf8(&name).ok().and_then(|name| name.trim().parse().ok());
         let name = name.ok_or_else(|| Fault::refused(format!("{} is damaged; ask for a new access", path.display())))?;
         let committed = self.speaker.node.transaction(id).await?.committed();
-        let Some(Outcome::Granted(granted)) = committed.map(|committed| committed.outcome) else {
+        let Some(granted) = committed.as_ref().and_then(|committed| committed.outcome.granted()) else {
             return Err(Fault::refused("the node knows no access with this id that was granted"));
         };
         let wanted = wanted_of(&granted.records, named)?;
@@ -497,10 +497,8 @@ impl OwnReader<'_> {
     }
 
     fn secret(&self, name: &[u8; 32]) -> OneTimeSecret {
-        match self.speaker.reading_key(&self.label, name) {
-            Some(key) => OneTimeSecret::from_bytes(*key.bytes()),
-            None => OneTimeSecret::generate(&mut rand::rngs::OsRng),
-        }
+        let of_wallet = self.speaker.reading_key(&self.label, name);
+        of_wallet.unwrap_or_else(|| OneTimeSecret::generate(&mut rand::rngs::OsRng))
     }
 
     /// Fetches, opens, checks, and tells the ledger what came and what was wrong. A file that is there already came with this
@@ -571,15 +569,7 @@ impl OwnReader<'_> {
     }
 
     fn handover(&self, id: &TransactionId, record: &RecordId, secret: &OneTimeSecret) -> Handover {
-        Handover {
-            chain: self.speaker.chain,
-            access: *id,
-            record: *record,
-            custodian: self.account.custodian,
-            // A person belongs to no organisation.
-            requester: OrganisationId([0; 32]),
-            reply_key: secret.public(),
-        }
+        Handover::of_record(self.speaker.chain, *id, *record, self.account.custodian, None, secret.public())
     }
 
     /// A wrong payload is reported to the ledger; a transfer that broke off is not a wrong payload.

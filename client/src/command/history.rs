@@ -219,19 +219,17 @@ async fn rows(console: &Console, names: &mut Names, events: &[Event], viewer: Vi
         let who = people.who(console, names, &transaction.signer, &transaction.action).await;
         let what = what(console, names, &transaction.action, &event.entry.outcome, &hidden).await;
         let time = moment(event.time, console.language());
-        let custodially = match event.entry.outcome {
-            Outcome::AppliedCustodially => format!(" {}", console.say(Word::Custodially, &[])),
-            _ => String::new(),
-        };
+        let outcome = &event.entry.outcome;
+        let custodially = if outcome.is_custodial() { format!(" {}", console.say(Word::Custodially, &[])) } else { String::new() };
         let id: TransactionId = ParsedTransaction::from(event.entry.transaction.clone()).id();
-        let (decision, denial) = match &event.entry.outcome {
-            Outcome::Granted(_) => (json!("granted"), Value::Null),
-            Outcome::Denied(denial) => (json!("denied"), json!(denial)),
+        let (decision, denial) = match (outcome.granted(), outcome.denial()) {
+            (Some(_), _) => (json!("granted"), Value::Null),
+            (_, Some(denial)) => (json!("denied"), json!(denial)),
             _ => (Value::Null, Value::Null),
         };
         let value = json!({
             "id": id, "height": event.height, "time": event.time, "kind": kind(&transaction.action), "who": who, "what": what,
-            "decision": decision, "denial": denial, "custodially": event.entry.outcome == Outcome::AppliedCustodially,
+            "decision": decision, "denial": denial, "custodially": outcome.is_custodial(),
         });
         rows.push(Row { line: format!("{time}  {who}: {what}{custodially}"), value });
     }
@@ -345,10 +343,10 @@ async fn what(console: &Console, names: &mut Names, action: &Action, outcome: &O
 fn access(console: &Console, request: &AccessRequest, outcome: &Outcome, visible: impl Fn(&[RecordId]) -> usize) -> String {
     let language = console.language();
     let why = say_purpose(request.purpose, language);
-    let mut sentence = match outcome {
-        Outcome::Granted(granted) => console.say(Word::DidRead, &[&why, &visible(&granted.records)]),
-        Outcome::Denied(denial) => {
-            let because = if language == Language::Ja { denial_in_japanese(*denial) } else { denial.text() };
+    let mut sentence = match (outcome.granted(), outcome.denial()) {
+        (Some(granted), _) => console.say(Word::DidRead, &[&why, &visible(&granted.records)]),
+        (_, Some(denial)) => {
+            let because = if language == Language::Ja { denial_in_japanese(denial) } else { denial.text() };
             console.say(Word::DidNotRead, &[&why, &denial.code(), &because])
         }
         _ => console.say(Word::DidOther, &[]),

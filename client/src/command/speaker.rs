@@ -6,12 +6,13 @@ use std::time::Duration;
 use clap::Args;
 use inro_client::desk::Desk;
 use inro_client::model::Committed;
-use inro_client::wallet::{Mark, MarkKind, Nickname, ReadingKey, Wallet, WalletFault};
+use inro_client::wallet::{Mark, MarkKind, Nickname, Wallet, WalletFault};
 use inro_client::{ClientError, NodeClient};
 use inro_contracts::id::{ChainId, Hash, Label};
 use inro_contracts::key::SecretKey;
 use inro_contracts::time::Time;
 use inro_contracts::transaction::Action;
+use inro_payload::OneTimeSecret;
 use serde_json::json;
 
 use super::act::{expect_chain, rejected};
@@ -187,7 +188,7 @@ impl<'a> Speaker<'a> {
     }
 
     /// A one-time key that the wallet finds again by `name`.
-    pub fn reading_key(&self, account: &Label, name: &[u8; 32]) -> Option<ReadingKey> {
+    pub fn reading_key(&self, account: &Label, name: &[u8; 32]) -> Option<OneTimeSecret> {
         self.wallet().map(|wallet| wallet.reading_key(account, name))
     }
 

@@ -25,9 +25,9 @@ use inro_contracts::id::{ChainId, Hash, Label, OrganisationId};
 use inro_contracts::key::{PublicKey, SecretKey, Signature};
 use inro_contracts::time::Time;
 use inro_contracts::transaction::{Action, SignedTransaction, Transaction};
+use inro_payload::OneTimeSecret;
 use serde::Serialize;
 
-pub use derive::ReadingKey;
 pub use fault::WalletFault;
 pub use file::WalletFile;
 pub use secret::{BadWords, WORDS, WalletSecret, WordList, Words};
@@ -281,7 +281,7 @@ impl Wallet {
     }
 
     /// A one-time key for reading a payload of an account; see [`WalletSecret::reading_key`].
-    pub fn reading_key(&self, label: &Label, access: &[u8; 32]) -> ReadingKey {
+    pub fn reading_key(&self, label: &Label, access: &[u8; 32]) -> OneTimeSecret {
         self.secret.reading_key(&self.chain, label, access)
     }
 

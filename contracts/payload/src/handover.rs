@@ -7,7 +7,8 @@ use hpke::aead::AesGcm256;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
-use inro_contracts::id::{ChainId, OrganisationId, RecordId, SealingKey, TransactionId};
+use inro_contracts::access::Access;
+use inro_contracts::id::{ChainId, ConsultId, OrganisationId, RecordId, SealingKey, TransactionId};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, RngCore, SeedableRng};
 use sha2::Sha256;
@@ -99,20 +100,48 @@ impl fmt::Debug for SealingSecret {
 }
 
 impl Handover {
+    /// A record for an access. A person who reads has no organisation: 32 zero bytes stand for it.
+    pub fn of_record(
+        chain: ChainId,
+        access: TransactionId,
+        record: RecordId,
+        custodian: OrganisationId,
+        requester: Option<OrganisationId>,
+        reply_key: SealingKey,
+    ) -> Self {
+        Self { chain, access, record, custodian, requester: requester.unwrap_or(OrganisationId([0; 32])), reply_key }
+    }
+
+    /// A record for an access as the ledger's state has it.
+    pub fn of_access(chain: ChainId, id: TransactionId, access: &Access, record: RecordId) -> Self {
+        Self::of_record(chain, id, record, access.custodian, access.organisation, access.request.reply_key)
+    }
+
+    /// The answer to a consult, which stands in the place of access and record: `custodian` is the organisation that answers,
+    /// `requester` the one that asked.
+    pub fn of_answer(
+        chain: ChainId,
+        consult: ConsultId,
+        custodian: OrganisationId,
+        requester: OrganisationId,
+        reply_key: SealingKey,
+    ) -> Self {
+        Self { chain, access: TransactionId(consult.0), record: RecordId(consult.0), custodian, requester, reply_key }
+    }
+
     /// The custodian's end: the encapsulated key and the segments' key. `inner_header` stands for the payload: salt, root, length
     /// and media type. `None`: the reply key is of small order, so everybody could open what is sealed to it.
     pub(crate) fn seal(&self, secret: &SealingSecret, inner_header: &[u8]) -> Option<([u8; ENCAPSULATED_BYTES], SegmentKey)> {
         let mut seed = Zeroizing::new([0; 32]);
         let about = [tags::EPHEMERAL, &self.info(), &self.reply_key.0, inner_header];
-        // HKDF gives up to 8,160 bytes; 32 are asked for.
-        Hkdf::<Sha256>::new(None, &secret.0).expand_multi_info(&about, &mut *seed).expect("32 bytes are within HKDF's limit");
+        Hkdf::<Sha256>::new(None, &secret.0).expand_multi_info(&about, &mut *seed).ok()?;
         let mut random = ChaCha20Rng::from_seed(*seed);
         let recipient = PublicPart::from_bytes(&self.reply_key.0).ok()?;
         let (encapsulated, context) =
             hpke::setup_sender::<AesGcm256, HkdfSha256, Suite, _>(&OpModeS::Base, &recipient, &self.info(), &mut random).ok()?;
         let mut bytes = [0; ENCAPSULATED_BYTES];
         bytes.copy_from_slice(&encapsulated.to_bytes());
-        Some((bytes, segment_key(|out| context.export(tags::SEGMENTS, out))))
+        Some((bytes, segment_key(|out| context.export(tags::SEGMENTS, out))?))
     }
 
     /// The reader's end: the segments' key. `None`: no honest custodian encapsulates so.
@@ -125,7 +154,7 @@ impl Handover {
             &self.info(),
         );
         let context = context.ok()?;
-        Some(segment_key(|out| context.export(tags::SEGMENTS, out)))
+        segment_key(|out| context.export(tags::SEGMENTS, out))
     }
 
     /// Every part has a fixed length, so no two handovers have the same.
@@ -144,14 +173,13 @@ impl Handover {
     }
 }
 
-fn segment_key(export: impl FnOnce(&mut [u8]) -> Result<(), hpke::HpkeError>) -> SegmentKey {
+fn segment_key(export: impl FnOnce(&mut [u8]) -> Result<(), hpke::HpkeError>) -> Option<SegmentKey> {
     let mut exported = Zeroizing::new([0; 39]);
-    // As above: 39 bytes are within HKDF's limit.
-    export(&mut *exported).expect("39 bytes are within HKDF's limit");
+    export(&mut *exported).ok()?;
     let (mut key, mut prefix) = (Zeroizing::new([0; 32]), [0; 7]);
     key.copy_from_slice(&exported[..32]);
     prefix.copy_from_slice(&exported[32..]);
-    SegmentKey::new(&key, prefix)
+    Some(SegmentKey::new(&key, prefix))
 }
 
 #[cfg(test)]

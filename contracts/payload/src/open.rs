@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use bao_tree::iter::{BaoChunk, ResponseIter};
+use inro_contracts::access::PayloadFault;
 use inro_contracts::id::Commitment;
 
 use crate::commitment::commitment;
@@ -45,6 +46,19 @@ pub enum OpenError {
     /// Something was wrong before.
     #[error("an earlier part was refused, so nothing more is taken; begin anew")]
     Stopped,
+}
+
+impl OpenError {
+    /// What a reader reports to the ledger; `None` if the payload is not to blame.
+    pub fn payload_fault(&self) -> Option<PayloadFault> {
+        match self {
+            Self::Substituted(_) => Some(PayloadFault::Substituted),
+            Self::WrongKey => Some(PayloadFault::NotForThisAccess),
+            Self::Truncated { .. } => Some(PayloadFault::Truncated),
+            Self::Malformed(_) | Self::Version(_) | Self::Altered(_) => Some(PayloadFault::Malformed),
+            Self::Output(_) | Self::Stopped => None,
+        }
+    }
 }
 
 /// How far an [`Opener`] is.

@@ -21,9 +21,14 @@ pub(super) fn access(state: &mut Working<'_>, call: &Call<'_>, request: &AccessR
             Outcome::Granted(granted)
         }
     };
-    // An account that does not exist has no journal.
-    let exists = state.account(&request.account)?.is_some();
-    Ok(Effect { accounts: if exists { vec![request.account] } else { Vec::new() }, outcome })
+    match state.account(&request.account)? {
+        Some(account) if account.is_custodial_key(&call.signer) => {
+            Ok(Effect { accounts: vec![request.account], outcome: outcome.custodially() })
+        }
+        Some(_) => Ok(Effect { accounts: vec![request.account], outcome }),
+        // An account that does not exist has no journal.
+        None => Ok(Effect { accounts: Vec::new(), outcome }),
+    }
 }
 
 fn keep(state: &mut Working<'_>, call: &Call<'_>, request: &AccessRequest, granted: &Granted) -> Result<(), Refusal> {
@@ -81,6 +86,12 @@ fn machine_of(state: &Working<'_>, call: &Call<'_>, organisation: &OrganisationI
     require(peer.organisation == *organisation, rule)
 }
 
+/// The signer is a machine of the custodian.
+fn custodian_side(state: &Working<'_>, call: &Call<'_>, label: &Label, access: &Access) -> Result<Effect, Refusal> {
+    machine_of(state, call, &access.custodian, Rule::NotTheCustodiansMachine)?;
+    Ok(Effect::on(*label))
+}
+
 /// The signer is a machine of the reader's organisation, or the person who asked.
 fn reader_side(state: &Working<'_>, call: &Call<'_>, label: &Label, access: &Access) -> Result<Effect, Refusal> {
     match &access.organisation {
@@ -96,6 +107,7 @@ fn reader_side(state: &Working<'_>, call: &Call<'_>, label: &Label, access: &Acc
     }
 }
 
+/// The custodian states that it handed records over.
 pub(super) fn disclose(
     state: &mut Working<'_>,
     call: &Call<'_>,
@@ -104,14 +116,14 @@ pub(super) fn disclose(
     records: &List<RecordId, GRANTED_MAX>,
 ) -> Result<Effect, Refusal> {
     let mut access = known(state, label, id)?;
-    machine_of(state, call, &access.custodian, Rule::NotTheCustodiansMachine)?;
+    let effect = custodian_side(state, call, label, &access)?;
     let bits = access.bits(records).ok_or(Rule::NotGranted)?;
-    require(access.disclosed | bits != access.disclosed, Rule::NoChange)?;
-    access.disclosed |= bits;
+    mark(&mut access.disclosed, bits)?;
     state.save(StateKey::Access(*id), &access);
-    Ok(Effect::on(*label))
+    Ok(effect)
 }
 
+/// The reader states that records arrived.
 pub(super) fn acknowledge(
     state: &mut Working<'_>,
     call: &Call<'_>,
@@ -122,12 +134,18 @@ pub(super) fn acknowledge(
     let mut access = known(state, label, id)?;
     let effect = reader_side(state, call, label, &access)?;
     let bits = access.bits(records).ok_or(Rule::NotGranted)?;
-    require(access.acknowledged | bits != access.acknowledged, Rule::NoChange)?;
-    access.acknowledged |= bits;
+    mark(&mut access.acknowledged, bits)?;
     state.save(StateKey::Access(*id), &access);
     Ok(effect)
 }
 
+fn mark(marked: &mut u128, bits: u128) -> Result<(), Refusal> {
+    require(*marked | bits != *marked, Rule::NoChange)?;
+    *marked |= bits;
+    Ok(())
+}
+
+/// The reader states that a payload was wrong, or did not come.
 pub(super) fn report_payload(
     state: &mut Working<'_>,
     call: &Call<'_>,
@@ -141,6 +159,7 @@ pub(super) fn report_payload(
     Ok(effect)
 }
 
+/// The custodian states that it does not hand a record over.
 pub(super) fn refuse_disclosure(
     state: &mut Working<'_>,
     call: &Call<'_>,
@@ -149,9 +168,9 @@ pub(super) fn refuse_disclosure(
     record: &RecordId,
 ) -> Result<Effect, Refusal> {
     let access = known(state, label, id)?;
-    machine_of(state, call, &access.custodian, Rule::NotTheCustodiansMachine)?;
+    let effect = custodian_side(state, call, label, &access)?;
     access.bits(&[*record]).ok_or(Rule::NotGranted)?;
-    Ok(Effect::on(*label))
+    Ok(effect)
 }
 
 /// A review is closed by somebody else than the reader: of the reader's organisation, of the custodian, or an auditor.

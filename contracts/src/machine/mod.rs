@@ -263,8 +263,8 @@ impl Effect {
     /// Touches one account, for which its controller or a guardian spoke; `before` is the account as it was. A wallet that a
     /// facility keeps leaves its mark.
     fn spoken(label: Label, before: &Account, call: &Call<'_>) -> Self {
-        let custodially = before.custodial && before.controller == call.signer;
-        Self { accounts: vec![label], outcome: if custodially { Outcome::AppliedCustodially } else { Outcome::Applied } }
+        let outcome = if before.is_custodial_key(&call.signer) { Outcome::Applied.custodially() } else { Outcome::Applied };
+        Self { accounts: vec![label], outcome }
     }
 }
 

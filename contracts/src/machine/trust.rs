@@ -33,7 +33,7 @@ pub(super) fn is_active(state: &Working<'_>, id: &OrganisationId) -> Result<bool
 pub(super) fn acting_practitioner(state: &Working<'_>, call: &Call<'_>, id: &PractitionerId) -> Result<Practitioner, Refusal> {
     let practitioner = state.practitioner(id)?.ok_or(Rule::UnknownPractitioner)?;
     active_organisation(state, &practitioner.organisation)?;
-    require(practitioner.standing == Standing::Active && practitioner.validity.holds_at(call.now()), Rule::PractitionerNotValid)?;
+    require(practitioner.is_valid_at(call.now()), Rule::PractitionerNotValid)?;
     require(practitioner.key == call.signer, Rule::NotTheKey)?;
     Ok(practitioner)
 }

@@ -149,7 +149,7 @@ pub(super) fn acting(snapshot: &Snapshot<'_>, key: &PublicKey) -> Result<Acting,
     let organisation: Option<Organisation> = object(snapshot, &StateKey::Organisation(practitioner.organisation))?;
     let organisation = organisation.filter(|found| found.standing == Standing::Active).ok_or_else(Problem::not_allowed)?;
     let may_act =
-        practitioner.key == *key && practitioner.standing == Standing::Active && practitioner.validity.holds_at(now(snapshot));
+        practitioner.key == *key && practitioner.is_valid_at(now(snapshot));
     if may_act { Ok(Acting { id, practitioner, kind: organisation.profile.kind }) } else { Err(Problem::not_allowed()) }
 }
 

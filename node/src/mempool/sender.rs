@@ -139,7 +139,7 @@ fn acting_practitioner(
 ) -> Result<OrganisationId, BadSender> {
     let practitioner = known_practitioner(state, id)?;
     active(state, &practitioner.organisation)?;
-    require(practitioner.standing == Standing::Active && practitioner.validity.holds_at(now), Rule::PractitionerNotValid)?;
+    require(practitioner.is_valid_at(now), Rule::PractitionerNotValid)?;
     require(practitioner.key == *signer, Rule::NotTheKey)?;
     Ok(practitioner.organisation)
 }

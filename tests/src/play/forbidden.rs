@@ -164,12 +164,10 @@ impl Play {
         for facility in 0..self.facilities.len() {
             let journal = self.patient_at(facility)?.journal(&self.patient.accounts[facility], 1, 1000).await.map_err(said)?;
             for event in journal {
-                match (&event.entry.outcome, &event.entry.transaction.transaction.action) {
-                    (Outcome::Granted(_), _) => granted += 1,
-                    (Outcome::Denied(_), _) => denied += 1,
-                    (_, Action::Disclose { .. }) => disclosed += 1,
-                    _ => {}
-                }
+                let outcome = &event.entry.outcome;
+                granted += usize::from(outcome.granted().is_some());
+                denied += usize::from(outcome.denial().is_some());
+                disclosed += usize::from(matches!(event.entry.transaction.transaction.action, Action::Disclose { .. }));
             }
         }
         require(granted > 0 && denied >= 6 && disclosed > 0, "the journals do not show what happened")?;

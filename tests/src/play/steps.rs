@@ -193,14 +193,7 @@ impl Play {
         let record = *granted.records.first().ok_or("the patient is shown none of the own records")?;
         let listed = desk.records(&account).await.map_err(said)?;
         let listed = listed.into_iter().find(|listed| listed.id == record).ok_or("a granted record is not listed")?;
-        let handover = Handover {
-            chain: desk.chain(),
-            access: id,
-            record,
-            custodian: self.facilities[facility].id,
-            requester: OrganisationId([0; 32]),
-            reply_key,
-        };
+        let handover = Handover::of_record(desk.chain(), id, record, self.facilities[facility].id, None, reply_key);
         let sealed = desk.sealed(&id, &record, 0).await.map_err(said)?.bytes().await.map_err(said)?;
         let mut opener = Opener::new(secret, handover, listed.record.manifest.commitment);
         let mut payload = Vec::new();
