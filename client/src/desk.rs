@@ -16,6 +16,7 @@ use inro_contracts::record::{Record, RecordManifest};
 use inro_contracts::request::{BodyHasher, RequestStatement, body_hash};
 use inro_contracts::time::Time;
 use inro_contracts::transaction::{Action, SignedTransaction, Transaction};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use rand::Rng;
 use rand::rngs::OsRng;
 use reqwest::{Method, header};
@@ -214,7 +215,9 @@ impl Desk {
     pub async fn ask(&self, request: AccessRequest) -> Result<Decided, ClientError> {
         let committed = self.act(Action::Access(request)).await?;
         match committed.outcome {
-            Outcome::Granted(granted) | Outcome::GrantedCustodially(granted) => Ok(Decided::Granted { id: committed.id, granted }),
+            Outcome::Granted(granted) | Outcome::GrantedCustodially(granted) => {
+                Ok(Decided::Granted { id: committed.id, granted })
+            }
             Outcome::Denied(denial) | Outcome::DeniedCustodially(denial) => Ok(Decided::Denied { id: committed.id, denial }),
             _ => Err(ClientError::BadAnswer { path: "/v1/transactions".into(), why: "an access without a decision".into() }),
         }
@@ -349,6 +352,11 @@ impl Desk {
         .await
     }
 
+    /// What the custodian's vault showed when it destroyed a record; asked of the custodian's node.
+    pub async fn erasure(&self, account: &Label, record: &RecordId) -> Result<serde_json::Value, ClientError> {
+        self.get(&format!("/v1/accounts/{}/records/{}/erasure", account.to_hex(), record.to_hex())).await
+    }
+
     /// The answer to a consult that was opened here.
     pub async fn answer(&self, id: &ConsultId, wait: Duration) -> Result<ReadPayload, ClientError> {
         self.bytes(&format!("/v1/consults/{}/answer?wait_ms={}", id.to_hex(), wait.as_millis())).await
@@ -437,14 +445,9 @@ fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A text in a path: letters, digits and a few signs as they are, everything else by its bytes.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => escaped.push(char::from(byte)),
-            byte => escaped.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    escaped
+/// A text in a path or a query.
+fn escape(text: &str) -> PercentEncode<'_> {
+    /// Everything but the unreserved characters of RFC 3986, section 2.3.
+    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(text, RESERVED)
 }

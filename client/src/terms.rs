@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use chrono::{DateTime, FixedOffset, SecondsFormat};
 use inro_contracts::access::{Denial, DisclosureRefusal, PayloadFault};
 use inro_contracts::category::{Categories, Category};
 use inro_contracts::emergency::{EmergencyReason, Finding};
@@ -65,90 +66,26 @@ impl FromStr for Moment {
     }
 }
 
-/// A date alone begins at midnight in Japan.
+/// RFC 3339, with or without seconds. A date alone begins at midnight in Japan.
 fn written_moment(text: &str) -> Option<u64> {
-    let (date, rest) = text.split_at_checked(10)?;
-    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
-    let days = days_of(year, month, day)?;
-    let (seconds, offset_minutes) = match rest.strip_prefix(['T', ' ']) {
-        None if rest.is_empty() => (0, 9 * 60),
-        None => return None,
-        Some(rest) => clock_of(rest)?,
+    let whole = match text.split_at_checked(16) {
+        None if text.len() == 10 => format!("{text}T00:00:00+09:00"),
+        Some((minute, zone)) if zone.starts_with(['Z', '+', '-']) => format!("{minute}:00{zone}"),
+        _ => text.to_owned(),
     };
-    let seconds = days * 86_400 + i64::from(seconds) - i64::from(offset_minutes) * 60;
-    u64::try_from(seconds).ok()?.checked_mul(1000)
-}
-
-/// `HH:MM` or `HH:MM:SS` with `Z` or an offset: seconds of the day, and minutes east of Greenwich.
-fn clock_of(text: &str) -> Option<(u32, i32)> {
-    let zone = text.find(['Z', '+', '-'])?;
-    let (clock, zone) = text.split_at(zone);
-    let [hour, minute, second] = match clock.len() {
-        5 => numbers(clock, ':', [2, 2]).map(|[hour, minute]| [hour, minute, 0])?,
-        _ => numbers(clock, ':', [2, 2, 2])?,
-    };
-    let offset = match (zone, zone.split_at_checked(1)?) {
-        ("Z", _) => 0,
-        (_, (sign, rest)) => {
-            let [hours, minutes] = numbers(rest, ':', [2, 2])?;
-            let east = (hours < 24 && minutes < 60).then_some((hours * 60 + minutes) as i32)?;
-            if sign == "-" { -east } else { east }
-        }
-    };
-    (hour < 24 && minute < 60 && second < 60).then_some((hour * 3600 + minute * 60 + second, offset))
-}
-
-/// Numbers of fixed widths with a sign between them.
-fn numbers<const N: usize>(text: &str, between: char, widths: [usize; N]) -> Option<[u32; N]> {
-    let mut parts = text.split(between);
-    let mut found = [0; N];
-    for (number, width) in found.iter_mut().zip(widths) {
-        let part = parts.next().filter(|part| part.len() == width && part.bytes().all(|byte| byte.is_ascii_digit()))?;
-        *number = part.parse().ok()?;
-    }
-    parts.next().is_none().then_some(found)
-}
-
-/// Days since 1970-01-01 in the Gregorian calendar.
-fn days_of(year: u32, month: u32, day: u32) -> Option<i64> {
-    if !(1..=12).contains(&month) || day == 0 || day > days_in(year, month) {
-        return None;
-    }
-    // Years begin in March, so that the leap day stands last.
-    let shifted = i64::from(year) - i64::from(month <= 2);
-    let (era, of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
-    let of_year = (153 * ((i64::from(month) + 9) % 12) + 2) / 5 + i64::from(day) - 1;
-    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
-}
-
-fn days_in(year: u32, month: u32) -> u32 {
-    let leap = (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);
-    match month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
+    let moment = DateTime::parse_from_rfc3339(&whole).ok()?;
+    u64::try_from(moment.timestamp_millis()).ok()
 }
 
 /// A moment for people: in Japan's time for those who read Japanese, otherwise in UTC; the offset always stands behind it.
 pub fn moment(time: Time, language: Language) -> String {
-    let (offset_ms, zone) = match language {
-        Language::En => (0, "Z"),
-        Language::Ja => (9 * 60 * MINUTE_MS, "+09:00"),
-    };
     // The end of the year 9999 is far enough for people.
-    let ms = time.0.min(253_402_300_799_999 - offset_ms) + offset_ms;
-    let (days, seconds) = ((ms / DAY_MS) as i64 + 719_468, ms % DAY_MS / 1000);
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year + era * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{zone}")
+    let ms = time.0.min(253_402_300_799_999) as i64;
+    let Some(utc) = DateTime::from_timestamp_millis(ms) else { return format!("{ms} ms") };
+    match (language, FixedOffset::east_opt(9 * 3600)) {
+        (Language::Ja, Some(japan)) => utc.with_timezone(&japan).to_rfc3339_opts(SecondsFormat::Secs, true),
+        _ => utc.to_rfc3339_opts(SecondsFormat::Secs, true),
+    }
 }
 
 /// `all`, or categories by name.

@@ -384,6 +384,18 @@ impl Lane {
 }
 
 impl Action {
+    /// The number of [`Action::EraseRecord`].
+    pub const ERASE_RECORD: u8 = 72;
+    /// The number of [`Action::Access`].
+    pub const ACCESS: u8 = 105;
+
+    /// The number of the action in the canonical bytes of a transaction or an entry, for whoever looks for a few of many.
+    pub fn number_in(bytes: &[u8]) -> Option<u8> {
+        /// After chain, signer, void-after time and nonce.
+        const AT: usize = 32 + 32 + 8 + 8;
+        bytes.get(AT).copied()
+    }
+
     /// The action's lane.
     pub fn lane(&self) -> Lane {
         match self {

@@ -343,3 +343,23 @@ fn all_once() -> &'static [Case] {
     static ALL: std::sync::OnceLock<Vec<Case>> = std::sync::OnceLock::new();
     ALL.get_or_init(all)
 }
+
+#[test]
+fn an_actions_number_is_found_in_a_transactions_bytes() {
+    for action in samples::actions() {
+        let number = encode(&action)[0];
+        match &action {
+            Action::EraseRecord { .. } => assert_eq!(number, Action::ERASE_RECORD),
+            Action::Access(_) => assert_eq!(number, Action::ACCESS),
+            _ => {}
+        }
+        let transaction = SignedTransaction {
+            transaction: Transaction { action, ..samples::entry(Outcome::Applied).transaction.transaction },
+            signature: SIGNATURE,
+        };
+        assert_eq!(Action::number_in(&transaction.to_bytes()), Some(number));
+        let entry = Entry { transaction, outcome: Outcome::Applied };
+        assert_eq!(Action::number_in(&entry.to_bytes()), Some(number));
+    }
+    assert_eq!(Action::number_in(&[0; 80]), None);
+}

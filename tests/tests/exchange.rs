@@ -162,6 +162,11 @@ async fn an_erased_record_is_gone_from_the_vault_and_cannot_be_read_again() {
         assert!(start.elapsed() < PATIENCE, "the record's key is still in the vault");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    let own = case.custodian.desk.with_key(case.patient.clone());
+    let proof = own.erasure(&case.account, &case.record).await.expect("the custodian shows the patient that it is gone");
+    let checks = proof["checks"].as_object().expect("the proof names what was tried");
+    assert!(!checks.is_empty() && checks.values().all(|held| held == true), "{proof}");
+    assert!(case.reader.desk.erasure(&case.account, &case.record).await.is_err(), "it is not everybody's to know");
     match case.reader.desk.ask(case.request().await).await.expect("the ledger decides") {
         Decided::Granted { granted, .. } => assert!(granted.records.is_empty(), "an erased record is granted"),
         Decided::Denied { denial, .. } => panic!("{denial}"),

@@ -14,7 +14,7 @@ use inro_contracts::bytes::List;
 use inro_contracts::category::Categories;
 use inro_contracts::emergency::{EmergencyClaim, EmergencyReason};
 use inro_contracts::entry::Outcome;
-use inro_contracts::id::{ConsultId, Hash, Label, OrganisationId, PractitionerId, RecordId, TransactionId};
+use inro_contracts::id::{ConsultId, Hash, Label, PractitionerId, RecordId, TransactionId};
 use inro_contracts::organisation::Practitioner;
 use inro_contracts::purpose::Purpose;
 use inro_contracts::record::RecordManifest;

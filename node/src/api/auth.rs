@@ -148,8 +148,7 @@ pub(super) fn acting(snapshot: &Snapshot<'_>, key: &PublicKey) -> Result<Acting,
     let practitioner: Practitioner = object(snapshot, &StateKey::Practitioner(id))?.ok_or_else(Problem::not_allowed)?;
     let organisation: Option<Organisation> = object(snapshot, &StateKey::Organisation(practitioner.organisation))?;
     let organisation = organisation.filter(|found| found.standing == Standing::Active).ok_or_else(Problem::not_allowed)?;
-    let may_act =
-        practitioner.key == *key && practitioner.is_valid_at(now(snapshot));
+    let may_act = practitioner.key == *key && practitioner.is_valid_at(now(snapshot));
     if may_act { Ok(Acting { id, practitioner, kind: organisation.profile.kind }) } else { Err(Problem::not_allowed()) }
 }
 
@@ -164,7 +163,7 @@ pub(super) fn acting_here(snapshot: &Snapshot<'_>, key: &PublicKey, node: &Publi
 }
 
 /// The organisation that runs this node, as the ledger knows it.
-pub(super) fn own_organisation(snapshot: &Snapshot<'_>, node: &PublicKey) -> Result<Option<OrganisationId>, Problem> {
+fn own_organisation(snapshot: &Snapshot<'_>, node: &PublicKey) -> Result<Option<OrganisationId>, Problem> {
     Ok(object::<Peer>(snapshot, &StateKey::Peer(*node))?.map(|peer| peer.organisation))
 }
 

@@ -3,11 +3,12 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use inro_contracts::account::Powers;
+use inro_contracts::account::{Account, Powers};
 use inro_contracts::bytes::Canonical;
-use inro_contracts::consent::Consent;
-use inro_contracts::id::{ConsultId, Label, RecordId};
+use inro_contracts::consent::{Consent, Consult};
+use inro_contracts::id::{ConsultId, Label, PractitionerId, RecordId};
 use inro_contracts::key::PublicKey;
+use inro_contracts::parameters::Parameters;
 use inro_contracts::record::{ProviderFlags, Record};
 use inro_contracts::state::{ConsultPlace, StateKey};
 use inro_contracts::transaction::Action;
@@ -55,17 +56,34 @@ pub(super) async fn consent(State(api): State<Api>, Path(label): Path<String>, s
 pub(super) async fn consult(State(api): State<Api>, Path(id): Path<String>, signed: Signed) -> Answer {
     let id: ConsultId = parse(&id)?;
     api.read(move |snapshot| {
-        let acting = acting(snapshot, &signed.key)?;
-        let unknown = || Problem::not_found("consult");
-        let place: ConsultPlace = object(snapshot, &StateKey::Consult(id))?.ok_or_else(unknown)?;
-        let consent: Consent = object(snapshot, &StateKey::Consent(place.account))?.unwrap_or_default();
-        let consult = consent.consult(&id).ok_or_else(unknown)?;
-        if consult.opener != acting.id && consult.terms.reader != acting.id {
-            return Err(unknown());
-        }
-        Ok(Json(json!({ "account": place.account, "consult": consult })))
+        let TakingPart { account, consult, .. } = taking_part(snapshot, &signed.key, id)?;
+        Ok(Json(json!({ "account": account, "consult": consult })))
     })
     .await
+}
+
+/// A consult, and who of its two asks.
+pub(super) struct TakingPart {
+    /// On which account.
+    pub account: Label,
+    /// The consult.
+    pub consult: Consult,
+    /// The asker: its opener or its reader.
+    pub asker: PractitionerId,
+}
+
+/// The consult, for its opener and its reader; nobody else learns that there is one.
+pub(super) fn taking_part(snapshot: &Snapshot<'_>, key: &PublicKey, id: ConsultId) -> Result<TakingPart, Problem> {
+    let asker = acting(snapshot, key)?.id;
+    let unknown = || Problem::not_found("consult");
+    let ConsultPlace { account } = object(snapshot, &StateKey::Consult(id))?.ok_or_else(unknown)?;
+    let consent: Consent = object(snapshot, &StateKey::Consent(account))?.unwrap_or_default();
+    let consult = consent.consult(&id).ok_or_else(unknown)?.clone();
+    if [consult.opener, consult.terms.reader].contains(&asker) {
+        Ok(TakingPart { account, consult, asker })
+    } else {
+        Err(unknown())
+    }
 }
 
 /// Which events of a journal.
@@ -91,15 +109,15 @@ pub(super) async fn journal(
     let _place = api.0.large.try_acquire().map_err(|_| Problem::busy())?;
     api.read(move |snapshot| {
         let (asker, account) = toward(snapshot, &signed.key, &label)?;
+        let account = account.ok_or_else(|| Problem::not_found("account"))?;
         match &asker {
             Toward::Person => {}
             Toward::Guardian(guardian) => {
                 with_power(guardian, Powers::READ_JOURNAL)?;
-                require_announcement(snapshot, &signed.key, &label)?;
+                require_announcement(snapshot, &signed.key, &label, &account)?;
             }
             Toward::Practitioner(acting) if acting.is_auditor() => {
-                account.ok_or_else(|| Problem::not_found("account"))?;
-                require_announcement(snapshot, &signed.key, &label)?;
+                require_announcement(snapshot, &signed.key, &label, &account)?;
             }
             Toward::Practitioner(_) => return Err(Problem::not_allowed()),
         }
@@ -109,11 +127,8 @@ pub(super) async fn journal(
 }
 
 /// A delegate's or regulator's reading is itself an event in the journal, made not longer ago than an access lives.
-fn require_announcement(snapshot: &Snapshot<'_>, key: &PublicKey, label: &Label) -> Result<(), Problem> {
-    let parameters: inro_contracts::parameters::Parameters =
-        object(snapshot, &StateKey::Parameters)?.ok_or_else(Problem::store_failed)?;
-    let account: inro_contracts::account::Account =
-        object(snapshot, &StateKey::Account(*label))?.ok_or_else(|| Problem::not_found("account"))?;
+fn require_announcement(snapshot: &Snapshot<'_>, key: &PublicKey, label: &Label, account: &Account) -> Result<(), Problem> {
+    let parameters: Parameters = object(snapshot, &StateKey::Parameters)?.ok_or_else(Problem::store_failed)?;
     let from = account.journal_length.saturating_sub(EVENTS_MAX as u64).max(1);
     let now = now(snapshot);
     let announced = snapshot.journal(label, from, EVENTS_MAX)?.into_iter().any(|event| {

@@ -1,6 +1,5 @@
 //! Payloads: intake at the custodian, reading at the reader's facility, answers to consults. See `docs/spec/api.md`.
 
-use std::io::Cursor;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,33 +12,36 @@ use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use inro_contracts::access::{Access, Reader};
-use inro_contracts::account::Account;
+use inro_contracts::account::{Account, Powers};
 use inro_contracts::category::Category;
-use inro_contracts::consent::{Consent, Consult};
 use inro_contracts::emergency::Review;
-use inro_contracts::id::{Commitment, ConsultId, Hash, Label, RecordId, TransactionId};
-use inro_contracts::record::{ProviderFlags, Record, RecordManifest};
+use inro_contracts::id::{ConsultId, Hash, Label, RecordId, TransactionId};
+use inro_contracts::record::{ProviderFlags, RecordManifest};
 use inro_contracts::request::BodyHasher;
-use inro_contracts::state::{ConsultPlace, StateKey};
+use inro_contracts::state::StateKey;
 use inro_intake::{Hint, Item, Limits, Payload};
-use inro_network::ObjectId;
-use inro_payload::{Handover, MediaType};
+use inro_payload::MediaType;
 use inro_vault::Description;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use super::auth::{Acting, Signed, SignedStream, acting, acting_here};
+use super::auth::{Acting, Signed, SignedStream, Toward, acting, acting_here, toward, with_power};
+use super::consent::taking_part;
 use super::problem::Problem;
 use super::read::{object, parse};
 use super::{Api, WaitedLong};
 use crate::admission::wall_clock;
-use crate::desk::{ArrivalState, Asker, Desk, DeskFault, NotHandedOver};
+use crate::desk::{ArrivalState, Asker, Desk, DeskFault, Fetching, NotHandedOver};
 
 type Answer = Result<Json<Value>, Problem>;
 
 /// Bodies up to this are taken in from memory.
 const IN_MEMORY_MAX: usize = 64 << 20;
+/// Bytes of a payload that are read at once, and how many such pieces wait to be taken.
+const PIECE: usize = 256 * 1024;
+const PIECES_WAITING_MAX: usize = 4;
 /// Longest wait for an access's payloads, in milliseconds.
 const WAIT_MS_MAX: u64 = 30_000;
 
@@ -159,10 +161,9 @@ async fn stage_items(desk: &Desk, label: Label, named: &Named, media: Option<&st
     let taken = inro_intake::read(bytes, &hint, &Limits::default()).map_err(|problem| Problem::not_taken_in(&problem))?;
     let mut items = Vec::with_capacity(taken.items.len());
     for item in taken.items {
-        let mut payload = Vec::new();
-        item.payload.write_to(&mut Cursor::new(&[][..]), &mut payload).map_err(|_| Problem::store_failed())?;
+        let payload = item.payload.to_bytes().ok_or_else(Problem::store_failed)?;
         let describing = describe(label, named, &item)?;
-        let manifest = desk.vault().stage(describing, payload.as_slice(), wall_clock()).await?;
+        let manifest = desk.vault().stage(describing, payload.as_ref(), wall_clock()).await?;
         items.push(item_json(&manifest, &item));
     }
     Ok(items)
@@ -191,7 +192,7 @@ async fn stage_large(
             Payload::Part(bytes) => desk.vault().stage(describing, bytes.as_ref(), wall_clock()).await?,
             Payload::Extract(_) | Payload::Source(_) => {
                 let payload = open.payload().await?;
-                desk.vault().stage(describing, BlockingReader::new(payload), wall_clock()).await?
+                desk.vault().stage(describing, read_on_a_thread(payload), wall_clock()).await?
             }
         };
         items.push(item_json(&manifest, &item));
@@ -256,15 +257,15 @@ pub(super) async fn access(
         tokio::task::spawn_blocking(move || fetching.fetch(id, &granted)).await.map_err(|_| Problem::store_failed())??;
     let longest = WAIT_MS_MAX.min(api.0.parts.limits.request_ms_max.saturating_sub(500));
     let until = Instant::now() + Duration::from_millis(wait_ms.unwrap_or(0).min(longest));
-    for (_, arrival) in &mut arrivals {
-        if timeout_at(until, arrival.wait_for(ArrivalState::is_settled)).await.is_err() {
+    for (_, fetching) in &mut arrivals {
+        if timeout_at(until, fetching.arrival.wait_for(ArrivalState::is_settled)).await.is_err() {
             break;
         }
     }
     let records: Vec<Value> = arrivals
         .iter()
-        .map(|(record, arrival)| {
-            let mut value = serde_json::to_value(&*arrival.borrow()).unwrap_or_default();
+        .map(|(record, fetching)| {
+            let mut value = serde_json::to_value(&*fetching.arrival.borrow()).unwrap_or_default();
             if let Value::Object(fields) = &mut value {
                 fields.insert("record".into(), json!(record));
             }
@@ -292,45 +293,32 @@ pub(super) async fn payload(
         return Err(Problem::not_allowed());
     }
     let desk = api.desk()?;
-    let account = access.request.account;
-    let commitment = api
-        .read(move |snapshot| {
-            let record: Option<Record> = object(snapshot, &StateKey::Record(account, record))?;
-            record.map(|record| record.manifest.commitment).ok_or_else(|| Problem::not_found("record"))
-        })
-        .await?;
-    let (fetching, granted) = (desk.clone(), access.clone());
-    let arrivals = tokio::task::spawn_blocking(move || fetching.fetch(id, &granted)).await;
-    let arrivals = arrivals.map_err(|_| Problem::store_failed())??;
-    let arrival = arrivals.into_iter().find(|(known, _)| *known == record).ok_or_else(|| Problem::not_found("record"))?;
-    let state = arrival.1.borrow().clone();
-    let handover = desk.handover_of(id, &access, record)?;
-    show(&desk, ObjectId::Record { access: id, account, record }, handover, commitment, &state, &headers)
+    let asking = desk.clone();
+    let fetching = tokio::task::spawn_blocking(move || asking.fetch_one(id, &access, record)).await;
+    let fetching = fetching.map_err(|_| Problem::store_failed())??.ok_or_else(|| Problem::not_found("record"))?;
+    show(&desk, &fetching, &headers)
 }
 
 /// Shows a payload that is ready.
-fn show(
-    desk: &Desk,
-    object: ObjectId,
-    handover: Handover,
-    commitment: Commitment,
-    state: &ArrivalState,
-    headers: &HeaderMap,
-) -> Result<Response, Problem> {
-    let (length, media_type) = match state {
-        ArrivalState::Ready { bytes, media_type } => (*bytes, media_type.clone()),
-        ArrivalState::Failed { detail, .. } => return Err(Problem::did_not_arrive(detail)),
+fn show(desk: &Desk, fetching: &Fetching, headers: &HeaderMap) -> Result<Response, Problem> {
+    let (length, media_type) = match fetching.arrival.borrow().clone() {
+        ArrivalState::Ready { bytes, media_type } => (bytes, media_type),
+        ArrivalState::Failed { detail, .. } => return Err(Problem::did_not_arrive(&detail)),
         ArrivalState::Waiting | ArrivalState::Arriving { .. } => return Err(Problem::not_there_yet()),
     };
+    // A record's payload never changes, so its commitment is its name.
+    let tag = format!("\"{}\"", fetching.commitment.to_hex());
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
     let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
     let (from, count, status) = match range.map(|range| byte_range(range, length)) {
         None => (0, length, StatusCode::OK),
         Some(Some((from, count))) => (from, count, StatusCode::PARTIAL_CONTENT),
         Some(None) => return Err(Problem::bad_range(length)),
     };
-    let pieces = desk.read_arrived(object, handover, commitment, from, count)?;
-    let stream = futures::stream::unfold(pieces, async |mut pieces| pieces.recv().await.map(|piece| (piece, pieces)));
-    let mut response = Response::new(Body::from_stream(stream));
+    let pieces = desk.read_arrived(fetching, from, count)?;
+    let mut response = Response::new(Body::from_stream(pieces_of(pieces)));
     *response.status_mut() = status;
     let fields = response.headers_mut();
     let media_type = HeaderValue::from_str(&media_type);
@@ -340,7 +328,7 @@ fn show(
     // Never shown by a browser as part of this node's own pages.
     fields.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
     fields.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", commitment.to_hex())) {
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
         fields.insert(header::ETAG, tag);
     }
     if status == StatusCode::PARTIAL_CONTENT
@@ -392,7 +380,7 @@ pub(super) async fn sealed(
     if offset > total {
         return Err(Problem::bad_range(total));
     }
-    let stream = futures::stream::unfold(release, async |mut release| match release.next(256 * 1024).await {
+    let stream = futures::stream::unfold(release, async |mut release| match release.next(PIECE).await {
         Ok(bytes) if bytes.is_empty() => None,
         Ok(bytes) => Some((Ok(bytes), release)),
         Err(_) => Some((Err(std::io::Error::other("the payload is no longer handed over")), release)),
@@ -415,19 +403,6 @@ impl Problem {
     }
 }
 
-/// The consult, with its account.
-async fn consult_of(api: &Api, id: ConsultId, key: inro_contracts::key::PublicKey) -> Result<(Label, Consult, Acting), Problem> {
-    api.read(move |snapshot| {
-        let acting = acting(snapshot, &key)?;
-        let unknown = || Problem::not_found("consult");
-        let place: ConsultPlace = object(snapshot, &StateKey::Consult(id))?.ok_or_else(unknown)?;
-        let consent: Consent = object(snapshot, &StateKey::Consent(place.account))?.unwrap_or_default();
-        let consult = consent.consult(&id).ok_or_else(unknown)?.clone();
-        Ok((place.account, consult, acting))
-    })
-    .await
-}
-
 /// What an answer is.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -448,8 +423,8 @@ pub(super) async fn give_answer(
         Some(text) => text.parse().map_err(|error: inro_payload::NotAMediaType| Problem::bad_request(error.to_string()))?,
         None => MediaType::unknown(),
     };
-    let (_, consult, acting) = consult_of(&api, id, signed.key).await?;
-    if consult.terms.reader != acting.id {
+    let consult = api.read(move |snapshot| taking_part(snapshot, &signed.key, id)).await?;
+    if consult.consult.terms.reader != consult.asker {
         return Err(Problem::not_found("consult"));
     }
     let desk = api.desk()?;
@@ -467,8 +442,8 @@ pub(super) async fn answer(
 ) -> Result<Response, Problem> {
     let id: ConsultId = parse(&id)?;
     let Query(Wait { wait_ms }) = wait?;
-    let (_, consult, acting) = consult_of(&api, id, signed.key).await?;
-    if consult.opener != acting.id {
+    let consult = api.read(move |snapshot| taking_part(snapshot, &signed.key, id)).await?;
+    if consult.consult.opener != consult.asker {
         return Err(Problem::not_found("consult"));
     }
     let desk = api.desk()?;
@@ -480,18 +455,35 @@ pub(super) async fn answer(
         let fetching = desk.clone();
         let found = tokio::task::spawn_blocking(move || fetching.fetch_answer(id)).await;
         let found = found.map_err(|_| Problem::store_failed())??;
-        let Some((mut arrival, handover, commitment)) = found else {
+        let Some(mut found) = found else {
             if timeout_at(until, committed.changed()).await.is_ok_and(|changed| changed.is_ok()) {
                 continue;
             }
             return Err(Problem::not_there_yet());
         };
-        let _ = timeout_at(until, arrival.wait_for(ArrivalState::is_settled)).await;
-        let state = arrival.borrow().clone();
-        let mut response = show(&desk, ObjectId::ConsultAnswer { consult: id }, handover, commitment, &state, &headers)?;
+        let _ = timeout_at(until, found.arrival.wait_for(ArrivalState::is_settled)).await;
+        let mut response = show(&desk, &found, &headers)?;
         response.extensions_mut().insert(WaitedLong);
         return Ok(response);
     }
+}
+
+/// `GET /v1/accounts/{label}/records/{record}/erasure`
+pub(super) async fn erasure(State(api): State<Api>, Path((label, record)): Path<(String, String)>, signed: Signed) -> Answer {
+    let (label, record) = (parse::<Label>(&label)?, parse::<RecordId>(&record)?);
+    let desk = api.desk()?;
+    api.read(move |snapshot| {
+        let (asker, account) = toward(snapshot, &signed.key, &label)?;
+        let account = account.ok_or_else(|| Problem::not_found("account"))?;
+        match &asker {
+            Toward::Person => {}
+            Toward::Guardian(guardian) => with_power(guardian, Powers::READ_RECORDS)?,
+            Toward::Practitioner(acting) if acting.is_auditor() || acting.practitioner.organisation == account.custodian => {}
+            Toward::Practitioner(_) => return Err(Problem::not_allowed()),
+        }
+        desk.erasure(&label, &record)?.map(Json).ok_or_else(|| Problem::not_found("proof of an erasure"))
+    })
+    .await
 }
 
 /// `GET /v1/worklist`
@@ -548,55 +540,29 @@ fn rows<T: inro_contracts::bytes::Canonical>(
     }
 }
 
-/// Reads something that blocks, a piece at a time, off the threads that must not.
-struct BlockingReader<R> {
-    reader: Option<R>,
-    reading: Option<tokio::task::JoinHandle<(R, std::io::Result<Vec<u8>>)>>,
-    piece: Cursor<Vec<u8>>,
-}
-
-impl<R: std::io::Read + Send + 'static> BlockingReader<R> {
-    fn new(reader: R) -> Self {
-        Self { reader: Some(reader), reading: None, piece: Cursor::new(Vec::new()) }
-    }
-}
-
-impl<R: std::io::Read + Send + Unpin + 'static> tokio::io::AsyncRead for BlockingReader<R> {
-    fn poll_read(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-        buffer: &mut tokio::io::ReadBuf<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        use std::task::Poll;
+/// Reads something that blocks, on a thread where it may; pieces wait until they are taken.
+fn read_on_a_thread(mut reader: impl std::io::Read + Send + 'static) -> impl tokio::io::AsyncRead + Send + Unpin {
+    let (sender, pieces) = mpsc::channel::<std::io::Result<Bytes>>(PIECES_WAITING_MAX);
+    tokio::task::spawn_blocking(move || {
         loop {
-            let at = self.piece.position() as usize;
-            let rest = &self.piece.get_ref()[at..];
-            if !rest.is_empty() {
-                let count = rest.len().min(buffer.remaining());
-                buffer.put_slice(&rest[..count]);
-                self.piece.set_position((at + count) as u64);
-                return Poll::Ready(Ok(()));
+            let mut piece = vec![0; PIECE];
+            let read = match reader.read(&mut piece) {
+                Ok(0) => return,
+                Ok(count) => {
+                    piece.truncate(count);
+                    Ok(piece.into())
+                }
+                Err(error) => Err(error),
+            };
+            let failed = read.is_err();
+            if sender.blocking_send(read).is_err() || failed {
+                return;
             }
-            if let Some(mut reader) = self.reader.take() {
-                self.reading = Some(tokio::task::spawn_blocking(move || {
-                    let mut piece = vec![0; 256 * 1024];
-                    let read = reader.read(&mut piece).map(|count| {
-                        piece.truncate(count);
-                        piece
-                    });
-                    (reader, read)
-                }));
-            }
-            let Some(reading) = self.reading.as_mut() else { return Poll::Ready(Ok(())) };
-            let done = std::task::ready!(std::pin::Pin::new(reading).poll(context));
-            self.reading = None;
-            let (reader, read) = done.map_err(std::io::Error::other)?;
-            let piece = read?;
-            if piece.is_empty() {
-                return Poll::Ready(Ok(()));
-            }
-            self.reader = Some(reader);
-            self.piece = Cursor::new(piece);
         }
-    }
+    });
+    tokio_util::io::StreamReader::new(Box::pin(pieces_of(pieces)))
+}
+
+fn pieces_of(pieces: mpsc::Receiver<std::io::Result<Bytes>>) -> impl futures::Stream<Item = std::io::Result<Bytes>> {
+    futures::stream::unfold(pieces, async |mut pieces| pieces.recv().await.map(|piece| (piece, pieces)))
 }

@@ -138,6 +138,7 @@ pub fn router(parts: Parts, stopping: CancellationToken) -> Router {
         .route("/v1/accesses/{id}", get(desk::access))
         .route("/v1/accesses/{id}/records/{record}", get(desk::payload))
         .route("/v1/accesses/{id}/records/{record}/sealed", get(desk::sealed))
+        .route("/v1/accounts/{label}/records/{record}/erasure", get(desk::erasure))
         .route("/v1/worklist", get(desk::worklist))
         .route("/v1/blocks/{height}", get(read::block))
         .route("/v1/headers/{height}", get(read::header))

@@ -16,13 +16,13 @@ use inro_contracts::access::{Access, PayloadFault};
 use inro_contracts::bytes::encode;
 use inro_contracts::consent::Consent;
 use inro_contracts::decision::still_granted;
-use inro_contracts::id::{Commitment, ConsultId, Label, RecordId, SealingKey, TransactionId};
+use inro_contracts::id::{Commitment, ConsultId, RecordId, SealingKey, TransactionId};
 use inro_contracts::key::PublicKey;
-use inro_contracts::organisation::Practitioner;
-use inro_contracts::record::Record;
-use inro_contracts::state::{ConsultPlace, StateKey, Working, load};
+use inro_contracts::record::RecordStatus;
+use inro_contracts::state::{ConsultPlace, StateKey, Working};
 use inro_contracts::tag::Tag;
 use inro_contracts::transaction::Action;
+use inro_genesis::files::secret_folder;
 use inro_network::{ObjectId, PayloadError, Refusal};
 use inro_payload::{Handover, OneTimeSecret, OpenError, Opener};
 use serde::Serialize;
@@ -30,7 +30,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use super::door::{Asker, NotHandedOver, answer_handover};
+use super::door::{Asker, NotHandedOver};
 use super::outbox::{Statement, What};
 use super::{Desk, DeskFault};
 
@@ -96,6 +96,16 @@ struct Known {
     began: Instant,
 }
 
+/// One payload that a reader here is to have: where it stands, and how it is read again.
+pub struct Fetching {
+    /// Where it stands.
+    pub arrival: Arrival,
+    /// What the ledger has of it.
+    pub commitment: Commitment,
+    object: ObjectId,
+    handover: Handover,
+}
+
 /// What is to be fetched.
 #[derive(Clone)]
 struct Wanted {
@@ -108,7 +118,7 @@ struct Wanted {
 
 impl Arrivals {
     pub(super) fn open(folder: &Path) -> Result<Self, DeskFault> {
-        fs::create_dir_all(folder).map_err(DeskFault::file(folder, "made"))?;
+        secret_folder(folder)?;
         let (known, places, tasks) = (Mutex::default(), Semaphore::new(AT_ONCE), TaskTracker::new());
         Ok(Self { folder: folder.into(), known, places, tasks })
     }
@@ -145,42 +155,47 @@ impl Desk {
     }
 
     /// Fetches every record of a granted access of this node's organisation that is not here yet; returns where each stands.
-    pub fn fetch(&self, id: TransactionId, access: &Access) -> Result<Vec<(RecordId, Arrival)>, DeskFault> {
-        let own = self.organisation()?;
+    pub fn fetch(&self, id: TransactionId, access: &Access) -> Result<Vec<(RecordId, Fetching)>, DeskFault> {
         let snapshot = self.snapshot()?;
-        let parameters = self.0.ledger.view().parameters;
-        let until_ms = access.at.plus_ms(parameters.access_ms).0;
-        let account = access.request.account;
-        let mut arrivals = Vec::with_capacity(access.records.len());
-        for record in &access.records {
-            let registered: Option<Record> = load(&snapshot, &StateKey::Record(account, *record))?;
-            let Some(registered) = registered else { continue };
-            let handover = Handover {
-                chain: self.0.chain,
-                access: id,
-                record: *record,
-                custodian: access.custodian,
-                requester: own,
-                reply_key: access.request.reply_key,
-            };
-            let object = ObjectId::Record { access: id, account, record: *record };
-            arrivals
-                .push((*record, self.begin(Wanted { object, handover, commitment: registered.manifest.commitment, until_ms })));
+        let state = Working::new(&snapshot);
+        let fetching = |record: &RecordId| Ok(self.fetch_in(&state, id, access, *record)?.map(|fetching| (*record, fetching)));
+        access.records.iter().filter_map(|record| fetching(record).transpose()).collect()
+    }
+
+    /// Fetches one record of such an access; `None` if the access does not grant it.
+    pub fn fetch_one(&self, id: TransactionId, access: &Access, record: RecordId) -> Result<Option<Fetching>, DeskFault> {
+        if !access.records.contains(&record) {
+            return Ok(None);
         }
-        Ok(arrivals)
+        self.fetch_in(&Working::new(&self.snapshot()?), id, access, record)
+    }
+
+    fn fetch_in(
+        &self,
+        state: &Working<'_>,
+        id: TransactionId,
+        access: &Access,
+        record: RecordId,
+    ) -> Result<Option<Fetching>, DeskFault> {
+        let account = access.request.account;
+        let Some(registered) = state.record(&account, &record)? else { return Ok(None) };
+        Ok(Some(self.begin(Wanted {
+            object: ObjectId::Record { access: id, account, record },
+            handover: Handover::of_access(self.0.chain, id, access, record),
+            commitment: registered.manifest.commitment,
+            until_ms: access.at.plus_ms(state.parameters()?.access_ms).0,
+        })))
     }
 
     /// Fetches the answer to a consult that was opened here; `None` if there is none on the ledger yet.
-    pub fn fetch_answer(&self, id: ConsultId) -> Result<Option<(Arrival, Handover, Commitment)>, DeskFault> {
+    pub fn fetch_answer(&self, id: ConsultId) -> Result<Option<Fetching>, DeskFault> {
         let snapshot = self.snapshot()?;
-        let Some(place) = load::<ConsultPlace>(&snapshot, &StateKey::Consult(id))? else { return Ok(None) };
-        let account: Label = place.account;
-        let consent: Consent = load(&snapshot, &StateKey::Consent(account))?.unwrap_or_default();
-        let Some(consult) = consent.consult(&id) else { return Ok(None) };
-        let reader: Option<Practitioner> = load(&snapshot, &StateKey::Practitioner(consult.terms.reader))?;
-        let Some(reader) = reader else { return Ok(None) };
-        let length = load::<inro_contracts::account::Account>(&snapshot, &StateKey::Account(account))?
-            .map_or(0, |account| account.journal_length);
+        let state = Working::new(&snapshot);
+        let Some(ConsultPlace { account }) = state.load(&StateKey::Consult(id))? else { return Ok(None) };
+        let consent: Option<Consent> = state.load(&StateKey::Consent(account))?;
+        let Some(consult) = consent.as_ref().and_then(|consent| consent.consult(&id)) else { return Ok(None) };
+        let Some(reader) = state.practitioner(&consult.terms.reader)? else { return Ok(None) };
+        let length = state.account(&account)?.map_or(0, |account| account.journal_length);
         let from = length.saturating_sub(EVENTS_MAX as u64).max(1);
         // The last answer counts.
         let commitment = snapshot.journal(&account, from, EVENTS_MAX)?.into_iter().rev().find_map(|event| {
@@ -193,14 +208,21 @@ impl Desk {
         });
         let Some(commitment) = commitment else { return Ok(None) };
         let own = self.organisation()?;
-        let handover = answer_handover(self.0.chain, id, reader.organisation, own, consult.terms.reply_key);
-        let until_ms = self.now().plus_ms(self.0.ledger.view().parameters.access_ms).0;
-        let object = ObjectId::ConsultAnswer { consult: id };
-        Ok(Some((self.begin(Wanted { object, handover, commitment, until_ms }), handover, commitment)))
+        Ok(Some(self.begin(Wanted {
+            object: ObjectId::ConsultAnswer { consult: id },
+            handover: Handover::of_answer(self.0.chain, id, reader.organisation, own, consult.terms.reply_key),
+            commitment,
+            until_ms: self.now().plus_ms(state.parameters()?.access_ms).0,
+        })))
+    }
+
+    fn begin(&self, wanted: Wanted) -> Fetching {
+        let Wanted { object, handover, commitment, .. } = wanted;
+        Fetching { arrival: self.begin_arrival(wanted), commitment, object, handover }
     }
 
     /// Begins to fetch, unless it is under way or here.
-    fn begin(&self, wanted: Wanted) -> Arrival {
+    fn begin_arrival(&self, wanted: Wanted) -> Arrival {
         let mut known = self.0.arrivals.known();
         if let Some(known) = known.get(&wanted.object) {
             let failed = matches!(*known.state.borrow(), ArrivalState::Failed { fault, .. } if worth_another_try(fault));
@@ -228,15 +250,12 @@ impl Desk {
         let secret = match self.0.reply_keys.secret(&wanted.handover.reply_key) {
             Ok(Some(secret)) => secret,
             Ok(None) => {
-                return self.settle(
-                    wanted,
-                    state,
-                    PayloadFault::NotForThisAccess,
-                    "the access names a key that this node did not make, or has forgotten; ask for access again",
-                    false,
-                );
+                let detail = "the access names a key that this node did not make, or has forgotten; ask for access again";
+                return self.settle(wanted, state, PayloadFault::NotForThisAccess, detail, false).await;
             }
-            Err(fault) => return self.settle(wanted, state, PayloadFault::NotForThisAccess, &fault.to_string(), false),
+            Err(fault) => {
+                return self.settle(wanted, state, PayloadFault::NotForThisAccess, &fault.to_string(), false).await;
+            }
         };
         let patience = Instant::now() + Duration::from_millis(self.0.settings.patience_ms);
         let mut pause = PAUSE;
@@ -246,20 +265,22 @@ impl Desk {
             for source in self.sources(wanted) {
                 match self.attempt(wanted, &secret, source, state).await {
                     Ok(()) => {
-                        self.say_arrived(wanted);
-                        if let Source::Machine(machine) = source {
-                            // Only an intermediate does anything with it.
+                        self.state_arrived(wanted).await;
+                        if let Source::Machine(machine) = source
+                            && self.0.settings.intermediates.contains(&machine)
+                        {
+                            // An intermediate that does not hear it deletes the deposit when its time is over.
                             let _ = self.0.network.payload_taken(&machine, &wanted.object).await;
                         }
                         return;
                     }
                     Err(Trouble::Wrong(fault, detail)) => {
                         let _ = fs::remove_file(self.0.arrivals.path(&wanted.object));
-                        return self.settle(wanted, state, fault, &detail, true);
+                        return self.settle(wanted, state, fault, &detail, true).await;
                     }
                     Err(Trouble::Final(detail)) => {
                         let honest = self.is_withdrawn(wanted);
-                        return self.settle(wanted, state, PayloadFault::Withheld, &detail, !honest);
+                        return self.settle(wanted, state, PayloadFault::Withheld, &detail, !honest).await;
                     }
                     Err(Trouble::Passing(detail, bytes)) => {
                         came = came.max(bytes);
@@ -269,7 +290,7 @@ impl Desk {
             }
             if Instant::now() > patience || self.now().0 > wanted.until_ms {
                 let fault = if came > 0 { PayloadFault::Truncated } else { PayloadFault::Withheld };
-                return self.settle(wanted, state, fault, &last, true);
+                return self.settle(wanted, state, fault, &last, true).await;
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(2));
@@ -278,7 +299,7 @@ impl Desk {
 
     /// Where it may be had: here, from the custodian's machines, from intermediates.
     fn sources(&self, wanted: &Wanted) -> Vec<Source> {
-        if self.organisation().is_ok_and(|own| own == wanted.handover.custodian) {
+        if wanted.handover.custodian == wanted.handover.requester {
             return vec![Source::Here];
         }
         let connected = self.0.network.connected();
@@ -362,26 +383,33 @@ impl Desk {
         let ObjectId::Record { access, account, record } = wanted.object else { return false };
         let ask = || -> Result<bool, DeskFault> {
             let snapshot = self.snapshot()?;
-            let Some(granted) = load::<Access>(&snapshot, &StateKey::Access(access))? else { return Ok(true) };
-            let erased = load::<Record>(&snapshot, &StateKey::Record(account, record))?
-                .is_none_or(|record| record.status == inro_contracts::record::RecordStatus::Erased);
+            let ledger = Working::new(&snapshot);
+            let Some(granted) = ledger.load::<Access>(&StateKey::Access(access))? else { return Ok(true) };
+            let erased = ledger.record(&account, &record)?.is_none_or(|record| record.status == RecordStatus::Erased);
             let old = self.now().0 > wanted.until_ms;
-            Ok(erased || old || !still_granted(&Working::new(&snapshot), &granted, self.now())?.contains(&record))
+            Ok(erased || old || !still_granted(&ledger, &granted, self.now())?.contains(&record))
         };
         ask().unwrap_or(false)
     }
 
-    fn say_arrived(&self, wanted: &Wanted) {
+    async fn state_arrived(&self, wanted: &Wanted) {
         if let ObjectId::Record { access, account, record } = wanted.object {
-            self.state(Statement { account, access, record, what: What::Arrived });
+            self.state(Statement { account, access, record, what: What::Arrived }).await;
         }
     }
 
-    fn settle(&self, wanted: &Wanted, state: &watch::Sender<ArrivalState>, fault: PayloadFault, detail: &str, report: bool) {
+    async fn settle(
+        &self,
+        wanted: &Wanted,
+        state: &watch::Sender<ArrivalState>,
+        fault: PayloadFault,
+        detail: &str,
+        report: bool,
+    ) {
         debug!(?fault, "a payload did not arrive as it should");
         state.send_replace(ArrivalState::Failed { fault, detail: detail.to_owned() });
         if report && let ObjectId::Record { access, account, record } = wanted.object {
-            self.state(Statement { account, access, record, what: What::Wrong(fault as u8) });
+            self.state(Statement { account, access, record, what: What::Wrong(fault as u8) }).await;
         }
     }
 
@@ -389,12 +417,11 @@ impl Desk {
     /// more.
     pub fn read_arrived(
         &self,
-        object: ObjectId,
-        handover: Handover,
-        commitment: Commitment,
+        fetching: &Fetching,
         from: u64,
         length: u64,
     ) -> Result<mpsc::Receiver<io::Result<Bytes>>, DeskFault> {
+        let Fetching { object, handover, commitment, .. } = *fetching;
         let path = self.0.arrivals.path(&object);
         let secret = self.0.reply_keys.secret(&handover.reply_key)?.ok_or_else(|| DeskFault::Damaged(path.clone()))?;
         let mut file = File::open(&path).map_err(DeskFault::file(&path, "read"))?;
@@ -423,18 +450,6 @@ impl Desk {
             }
         });
         Ok(receiver)
-    }
-
-    /// What an object is bound to, for reading it again.
-    pub fn handover_of(&self, id: TransactionId, access: &Access, record: RecordId) -> Result<Handover, DeskFault> {
-        Ok(Handover {
-            chain: self.0.chain,
-            access: id,
-            record,
-            custodian: access.custodian,
-            requester: self.organisation()?,
-            reply_key: access.request.reply_key,
-        })
     }
 }
 
@@ -522,14 +537,10 @@ fn take_in(
 }
 
 fn wrong(error: OpenError) -> Trouble {
-    let fault = match &error {
-        OpenError::Substituted(_) => PayloadFault::Substituted,
-        OpenError::WrongKey => PayloadFault::NotForThisAccess,
-        OpenError::Truncated { .. } => PayloadFault::Truncated,
-        OpenError::Malformed(_) | OpenError::Version(_) | OpenError::Altered(_) => PayloadFault::Malformed,
-        OpenError::Output(_) | OpenError::Stopped => return Trouble::Passing(error.to_string(), 0),
-    };
-    Trouble::Wrong(fault, error.to_string())
+    match error.payload_fault() {
+        Some(fault) => Trouble::Wrong(fault, error.to_string()),
+        None => Trouble::Passing(error.to_string(), 0),
+    }
 }
 
 /// Passes on a part of what is written into it.

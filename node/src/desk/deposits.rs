@@ -16,6 +16,7 @@ use inro_contracts::bytes::{List, encode};
 use inro_contracts::id::OrganisationId;
 use inro_contracts::tag::Tag;
 use inro_contracts::time::Time;
+use inro_genesis::files::secret_folder;
 use inro_network::{Deposit, HOLDINGS_MAX, Held, Holding, Holdings, ObjectId, Refusal, SealedSink, SealedSource};
 use tracing::warn;
 
@@ -40,7 +41,7 @@ struct Kept {
 
 impl Deposits {
     pub(super) fn open(folder: &Path, settings: &Intermediate) -> Result<Self, DeskFault> {
-        fs::create_dir_all(folder).map_err(DeskFault::file(folder, "made"))?;
+        secret_folder(folder)?;
         let mut kept = BTreeMap::new();
         for entry in fs::read_dir(folder).map_err(DeskFault::file(folder, "read"))?.flatten() {
             let path = entry.path();

@@ -4,19 +4,17 @@
 //! node's own committed state, is whether it is this asker's access, whether it is still alive, and whether anything committed
 //! since has taken the right away. It is asked again whenever a block was committed while the bytes are on their way.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use inro_contracts::access::{Access, DisclosureRefusal};
 use inro_contracts::consent::Consent;
 use inro_contracts::decision::still_granted;
-use inro_contracts::id::{ConsultId, Label, OrganisationId, RecordId, TransactionId};
+use inro_contracts::id::{ConsultId, Label, OrganisationId, PractitionerId, RecordId, TransactionId};
 use inro_contracts::key::PublicKey;
-use inro_contracts::organisation::{Organisation, Peer, Practitioner, Standing};
-use inro_contracts::parameters::Parameters;
-use inro_contracts::record::{Record, RecordStatus};
-use inro_contracts::state::{ConsultPlace, StateFault, StateKey, Working, load};
+use inro_contracts::record::RecordStatus;
+use inro_contracts::state::{ConsultPlace, StateKey, Working};
 use inro_contracts::time::Height;
 use inro_network::{Deposit, Holding, Holdings, ObjectId, PayloadDoor, Refusal, SealedSink, SealedSource};
 use inro_payload::{Handover, SealedReader};
@@ -115,30 +113,45 @@ impl Desk {
         record: RecordId,
         offset: u64,
     ) -> Result<Release, NotHandedOver> {
-        let subject = Subject::Record { access: access_id, account, record };
-        let opened = self.open_release(asker, subject, offset).await;
-        if let (Err(reason), Subject::Record { .. }) = (&opened, subject)
-            && let Some(refusal) = reason.refusal()
-        {
-            self.state(Statement { account, access: access_id, record, what: What::NotHandedOver(refusal as u8) });
-        }
-        opened
+        self.open_release(asker, Subject::Record { access: access_id, account, record }, offset).await
     }
 
     async fn open_release(&self, asker: Asker, subject: Subject, offset: u64) -> Result<Release, NotHandedOver> {
-        let (checked_at, handover) = {
-            let snapshot = self.snapshot().map_err(own_fault)?;
-            let handover = self.authorise(&snapshot, asker, subject)?;
-            (snapshot.tip().height, handover)
-        };
+        match self.try_open_release(asker, subject, offset).await {
+            Ok(release) => Ok(release),
+            Err(reason) => Err(self.state_refusal(subject, reason).await),
+        }
+    }
+
+    async fn try_open_release(&self, asker: Asker, subject: Subject, offset: u64) -> Result<Release, NotHandedOver> {
+        let (checked_at, handover) = self.look_up(asker, subject).await?;
         let opened = self.open_stored(subject).await?;
         let mut reader = opened.sealed(&handover).await.map_err(own_fault)?;
         let total = reader.sealed_length();
         if offset > 0 {
-            reader = blocking(move || reader.seek(SeekFrom::Start(offset)).map(|_| reader)).await?;
+            reader = blocking(move || reader.seek(SeekFrom::Start(offset)).map(|_| reader).map_err(own_fault)).await?;
         }
         let desk = self.clone();
         Ok(Release { desk, asker, subject, reader: Some(reader), position: offset, total, checked_at })
+    }
+
+    /// Rule X-1 on this node's last committed state, and the height of that state.
+    async fn look_up(&self, asker: Asker, subject: Subject) -> Result<(Height, Handover), NotHandedOver> {
+        let desk = self.clone();
+        blocking(move || {
+            let snapshot = desk.snapshot().map_err(own_fault)?;
+            let handover = desk.authorise(&snapshot, asker, subject)?;
+            Ok((snapshot.tip().height, handover))
+        })
+        .await
+    }
+
+    /// Where a refusal concerns the patient, the custodian states it on the ledger. Gives the reason back.
+    async fn state_refusal(&self, subject: Subject, reason: NotHandedOver) -> NotHandedOver {
+        if let (Subject::Record { access, account, record }, Some(refusal)) = (subject, reason.refusal()) {
+            self.state(Statement { account, access, record, what: What::NotHandedOver(refusal as u8) }).await;
+        }
+        reason
     }
 
     /// A record whose registration the ledger shows is opened even if it still counts as staged here.
@@ -180,13 +193,16 @@ impl Desk {
         account: Label,
         record: RecordId,
     ) -> Result<Handover, NotHandedOver> {
-        let access: Option<Access> = load(snapshot, &StateKey::Access(id)).map_err(own_fault)?;
+        let state = Working::new(snapshot);
+        let access: Option<Access> = state.load(&StateKey::Access(id)).map_err(own_fault)?;
         let access = access.ok_or(NotHandedOver::NotOnLedger)?;
-        let requester = match (asker, access.organisation) {
-            (Asker::Organisation(asker), Some(organisation)) if asker == organisation => organisation,
-            (Asker::Person(key), None) if key == access.signer => OrganisationId([0; 32]),
-            _ => return Err(NotHandedOver::OtherAsker),
+        let is_asker = match asker {
+            Asker::Organisation(asker) => access.organisation == Some(asker),
+            Asker::Person(key) => access.organisation.is_none() && access.signer == key,
         };
+        if !is_asker {
+            return Err(NotHandedOver::OtherAsker);
+        }
         if access.request.account != account || !access.records.contains(&record) {
             return Err(NotHandedOver::NotGranted);
         }
@@ -194,57 +210,47 @@ impl Desk {
             return Err(NotHandedOver::NotHere);
         }
         let now = self.now();
-        let parameters: Option<Parameters> = load(snapshot, &StateKey::Parameters).map_err(own_fault)?;
-        if now > access.at.plus_ms(parameters.unwrap_or_default().access_ms) {
+        if now > access.at.plus_ms(state.parameters().map_err(own_fault)?.access_ms) {
             return Err(NotHandedOver::TooOld);
         }
-        let registered: Option<Record> = load(snapshot, &StateKey::Record(account, record)).map_err(own_fault)?;
+        let registered = state.record(&account, &record).map_err(own_fault)?;
         if registered.is_none_or(|registered| registered.status == RecordStatus::Erased) {
             return Err(NotHandedOver::Erased);
         }
-        if !still_granted(&Working::new(snapshot), &access, now).map_err(own_fault)?.contains(&record) {
+        if !still_granted(&state, &access, now).map_err(own_fault)?.contains(&record) {
             return Err(NotHandedOver::Withdrawn);
         }
-        let (chain, reply_key) = (self.0.chain, access.request.reply_key);
-        Ok(Handover { chain, access: id, record, custodian: access.custodian, requester, reply_key })
+        Ok(Handover::of_access(self.0.chain, id, &access, record))
     }
 
     /// An answer goes to the organisation of the one who opened the consult. The reader gave it when the consult was open; that it
     /// has ended since takes nothing away from who asked for it.
     fn authorise_answer(&self, snapshot: &Snapshot<'_>, asker: Asker, id: ConsultId) -> Result<Handover, NotHandedOver> {
-        let place: Option<ConsultPlace> = load(snapshot, &StateKey::Consult(id)).map_err(own_fault)?;
+        let state = Working::new(snapshot);
+        let place: Option<ConsultPlace> = state.load(&StateKey::Consult(id)).map_err(own_fault)?;
         let account = place.ok_or(NotHandedOver::NotOnLedger)?.account;
-        let consent: Consent = load(snapshot, &StateKey::Consent(account)).map_err(own_fault)?.unwrap_or_default();
-        let consult = consent.consult(&id).ok_or(NotHandedOver::NotOnLedger)?;
-        let organisation_of = |practitioner| -> Result<OrganisationId, NotHandedOver> {
-            let found: Option<Practitioner> = load(snapshot, &StateKey::Practitioner(practitioner)).map_err(own_fault)?;
+        let consent: Option<Consent> = state.load(&StateKey::Consent(account)).map_err(own_fault)?;
+        let consult = consent.as_ref().and_then(|consent| consent.consult(&id)).ok_or(NotHandedOver::NotOnLedger)?;
+        let organisation_of = |practitioner: &PractitionerId| -> Result<OrganisationId, NotHandedOver> {
+            let found = state.practitioner(practitioner).map_err(own_fault)?;
             found.map(|found| found.organisation).ok_or(NotHandedOver::NotOnLedger)
         };
-        let requester = organisation_of(consult.opener)?;
+        let requester = organisation_of(&consult.opener)?;
         if asker != Asker::Organisation(requester) {
             return Err(NotHandedOver::OtherAsker);
         }
-        Ok(answer_handover(self.0.chain, id, organisation_of(consult.terms.reader)?, requester, consult.terms.reply_key))
+        Ok(Handover::of_answer(self.0.chain, id, organisation_of(&consult.terms.reader)?, requester, consult.terms.reply_key))
     }
 
     /// Keeps a statement for the ledger; a disk that is full does not stop a reader from being told the truth.
-    pub(super) fn state(&self, statement: Statement) {
-        if let Err(fault) = self.0.outbox.state(statement) {
-            warn!(%fault, "a statement about a payload could not be kept");
+    pub(super) async fn state(&self, statement: Statement) {
+        let desk = self.clone();
+        match tokio::task::spawn_blocking(move || desk.0.outbox.state(statement)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => warn!(%fault, "a statement about a payload could not be kept"),
+            Err(fault) => warn!(%fault, "a statement about a payload could not be kept"),
         }
     }
-}
-
-/// What an answer is bound to: the consult stands in the place of access and record.
-pub(super) fn answer_handover(
-    chain: inro_contracts::id::ChainId,
-    consult: ConsultId,
-    custodian: OrganisationId,
-    requester: OrganisationId,
-    reply_key: inro_contracts::id::SealingKey,
-) -> Handover {
-    let (access, record) = (TransactionId(consult.0), RecordId(consult.0));
-    Handover { chain, access, record, custodian, requester, reply_key }
 }
 
 /// Where the vault has the answer to a consult: it belongs to no account here, so the consult stands in for one.
@@ -257,12 +263,11 @@ fn own_fault(fault: impl std::fmt::Display) -> NotHandedOver {
     NotHandedOver::Fault
 }
 
-/// Reading from the vault may block.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, NotHandedOver> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done.map_err(own_fault),
-        Err(fault) => Err(own_fault(fault)),
-    }
+/// Disks may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, NotHandedOver> + Send + 'static,
+) -> Result<T, NotHandedOver> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|fault| Err(own_fault(fault)))
 }
 
 impl Release {
@@ -274,17 +279,17 @@ impl Release {
     /// The next sealed bytes, at most `most`; none at the end. The last of them are given only after the statement that the record
     /// was handed over is on disk.
     pub async fn next(&mut self, most: usize) -> Result<Bytes, NotHandedOver> {
-        self.check_again()?;
+        self.check_again().await?;
         let left = self.total.saturating_sub(self.position);
         if left == 0 {
-            self.note_handed_over();
+            self.state_handed_over().await;
             return Ok(Bytes::new());
         }
         let length = usize::try_from(left).map_or(most, |left| left.min(most));
         let mut reader = self.reader.take().ok_or(NotHandedOver::Fault)?;
         let (reader, bytes) = blocking(move || {
             let mut bytes = vec![0; length];
-            reader.read_exact(&mut bytes)?;
+            reader.read_exact(&mut bytes).map_err(own_fault)?;
             Ok((reader, bytes))
         })
         .await?;
@@ -292,31 +297,27 @@ impl Release {
         self.position += bytes.len() as u64;
         if self.position == self.total {
             // A block may have come while the vault was read.
-            self.check_again()?;
-            self.note_handed_over();
+            self.check_again().await?;
+            self.state_handed_over().await;
         }
         Ok(bytes.into())
     }
 
     /// After every block that was committed meanwhile: is the asker still the one who may have it?
-    fn check_again(&mut self) -> Result<(), NotHandedOver> {
+    async fn check_again(&mut self) -> Result<(), NotHandedOver> {
         if self.desk.0.ledger.view().tip.height == self.checked_at {
             return Ok(());
         }
-        let snapshot = self.desk.snapshot().map_err(own_fault)?;
-        let allowed = self.desk.authorise(&snapshot, self.asker, self.subject).map(drop);
-        self.checked_at = snapshot.tip().height;
-        if let (Err(reason), Subject::Record { access, account, record }) = (&allowed, self.subject)
-            && let Some(refusal) = reason.refusal()
-        {
-            self.desk.state(Statement { account, access, record, what: What::NotHandedOver(refusal as u8) });
+        match self.desk.look_up(self.asker, self.subject).await {
+            Ok((height, _)) => self.checked_at = height,
+            Err(reason) => return Err(self.desk.state_refusal(self.subject, reason).await),
         }
-        allowed
+        Ok(())
     }
 
-    fn note_handed_over(&self) {
+    async fn state_handed_over(&mut self) {
         if let Subject::Record { access, account, record } = self.subject {
-            self.desk.state(Statement { account, access, record, what: What::Disclosed });
+            self.desk.state(Statement { account, access, record, what: What::Disclosed }).await;
         }
     }
 }
@@ -338,14 +339,8 @@ pub(super) struct Door(pub Desk);
 impl Door {
     /// The organisation of a machine, while it is a member in good standing.
     fn organisation_of(&self, peer: &PublicKey) -> Result<OrganisationId, Refusal> {
-        let find = || -> Result<Option<OrganisationId>, DeskFault> {
-            let snapshot = self.0.snapshot()?;
-            let Some(peer) = load::<Peer>(&snapshot, &StateKey::Peer(*peer))? else { return Ok(None) };
-            let organisation: Option<Organisation> = load(&snapshot, &StateKey::Organisation(peer.organisation))?;
-            let active = organisation.is_some_and(|organisation| organisation.standing == Standing::Active);
-            Ok(active.then_some(peer.organisation))
-        };
-        find().map_err(|fault| Refusal::from(own_fault(fault)))?.ok_or(Refusal::OtherOrganisation)
+        let view = self.0.0.ledger.view();
+        view.directory.find(peer).map(|peer| peer.organisation).ok_or(Refusal::OtherOrganisation)
     }
 }
 
@@ -371,7 +366,7 @@ impl PayloadDoor for Door {
     async fn keep(&self, peer: &PublicKey, deposit: &Deposit) -> Result<Box<dyn SealedSink>, Refusal> {
         let custodian = self.organisation_of(peer)?;
         let deposits = self.0.0.deposits.as_ref().ok_or(Refusal::NoRoom)?;
-        self.0.may_be_deposited(custodian, deposit)?;
+        self.0.may_be_deposited(custodian, deposit).await?;
         deposits.keep(deposit, self.0.now()).await
     }
 
@@ -394,24 +389,17 @@ impl PayloadDoor for Door {
 
 impl Desk {
     /// An intermediate keeps only what the ledger shows to be under way: from this custodian, for this requester.
-    fn may_be_deposited(&self, custodian: OrganisationId, deposit: &Deposit) -> Result<(), Refusal> {
-        let snapshot = self.snapshot().map_err(own_fault)?;
-        let fault = |fault: StateFault| Refusal::from(own_fault(fault));
-        match deposit.object {
-            ObjectId::Record { access, account, record } => {
-                let access: Access = load(&snapshot, &StateKey::Access(access)).map_err(fault)?.ok_or(Refusal::NotOnLedger)?;
-                let fits = access.request.account == account
-                    && access.records.contains(&record)
-                    && access.custodian == custodian
-                    && access.organisation == Some(deposit.requester);
-                if fits { Ok(()) } else { Err(Refusal::NotGranted) }
-            }
-            ObjectId::ConsultAnswer { .. } => Err(Refusal::NoRoom),
-        }
+    async fn may_be_deposited(&self, custodian: OrganisationId, deposit: &Deposit) -> Result<(), Refusal> {
+        let ObjectId::Record { access, account, record } = deposit.object else { return Err(Refusal::NoRoom) };
+        let (desk, requester) = (self.clone(), deposit.requester);
+        let known = blocking(move || desk.access(&access).map_err(own_fault)).await?.ok_or(Refusal::NotOnLedger)?;
+        let fits = known.request.account == account
+            && known.records.contains(&record)
+            && known.custodian == custodian
+            && known.organisation == Some(requester);
+        if fits { Ok(()) } else { Err(Refusal::NotGranted) }
     }
-}
 
-impl Desk {
     /// Keeps the answer to a consult in the vault; what comes back is what the ledger is told. A new answer takes the place of one
     /// that was not fetched.
     pub async fn keep_answer(

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use inro_contracts::state::StateFault;
+use inro_genesis::files::FileFault;
 use inro_vault::VaultError;
 
 use crate::store::StoreError;
@@ -30,6 +31,9 @@ pub enum DeskFault {
         /// What the system said.
         error: io::Error,
     },
+    /// A folder of the desk.
+    #[error("{0}")]
+    Folder(#[from] FileFault),
     /// A kept key does not open.
     #[error("{} was altered or belongs to another machine; delete it, and ask for the access again", .0.display())]
     Damaged(PathBuf),

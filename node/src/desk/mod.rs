@@ -15,6 +15,7 @@
 mod arrivals;
 mod deposits;
 mod door;
+mod erasures;
 mod fault;
 mod outbox;
 mod reply_keys;
@@ -26,8 +27,7 @@ use std::sync::Arc;
 use inro_contracts::access::Access;
 use inro_contracts::id::{ChainId, OrganisationId, TransactionId};
 use inro_contracts::key::{PublicKey, SecretKey};
-use inro_contracts::organisation::Peer;
-use inro_contracts::state::{StateKey, load};
+use inro_contracts::state::{StateKey, Working, load};
 use inro_contracts::time::Time;
 use inro_network::{NetworkHandle, PayloadDoor};
 use inro_vault::Vault;
@@ -39,7 +39,7 @@ use crate::config;
 use crate::ledger::Ledger;
 use crate::store::{Snapshot, Store};
 
-pub use arrivals::{Arrival, ArrivalState};
+pub use arrivals::{Arrival, ArrivalState, Fetching};
 pub use door::{Asker, NotHandedOver, Release};
 pub use fault::DeskFault;
 
@@ -56,6 +56,7 @@ pub(crate) struct Inner {
     outbox: outbox::Outbox,
     reply_keys: reply_keys::ReplyKeys,
     arrivals: arrivals::Arrivals,
+    erasures: erasures::Erasures,
     deposits: Option<deposits::Deposits>,
     settings: config::Desk,
     stopping: CancellationToken,
@@ -101,6 +102,7 @@ impl Desk {
             outbox: outbox::Outbox::open(&folder.join("outbox"), machine.clone(), ledger.chain_id())?,
             reply_keys: reply_keys::ReplyKeys::open(&folder.join("reply-keys"), &machine)?,
             arrivals: arrivals::Arrivals::open(&folder.join("arrivals"))?,
+            erasures: erasures::Erasures::open(&folder.join("erasures"))?,
             machine: machine.public(),
             ledger,
             network: network.clone(),
@@ -129,7 +131,7 @@ impl Desk {
 
     /// The organisation that runs this node, as the ledger knows it.
     pub fn organisation(&self) -> Result<OrganisationId, DeskFault> {
-        let peer: Option<Peer> = load(&self.snapshot()?, &StateKey::Peer(self.0.machine))?;
+        let peer = Working::new(&self.snapshot()?).peer(&self.0.machine)?;
         peer.map(|peer| peer.organisation).ok_or(DeskFault::NotRegistered)
     }
 

@@ -3,7 +3,7 @@
 //! A statement is on disk before what it speaks of happens, so a node that is killed right after it handed a record over still says
 //! so when it runs again. Statements of one access that were made in the same moment travel in one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ use inro_contracts::key::SecretKey;
 use inro_contracts::state::{StateKey, load};
 use inro_contracts::tag::Tag;
 use inro_contracts::transaction::{Action, Transaction};
+use inro_genesis::files::secret_folder;
 use rand::Rng;
 use rand::rngs::OsRng;
 use tokio::sync::Notify;
@@ -31,6 +32,8 @@ use crate::admission::{Admission, wall_clock};
 const VOID_AFTER_MS: u64 = 60_000;
 /// How long statements are gathered before they are sent.
 const GATHER: Duration = Duration::from_millis(20);
+/// How many statements of faults and refusals are remembered, so that none is made twice while somebody asks again and again.
+const REMEMBERED_MAX: usize = 4_096;
 /// How often it is looked whether what was sent has been committed.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -62,12 +65,14 @@ pub(super) struct Outbox {
     chain: ChainId,
     /// Statements, with the time until which their last transaction can be committed, in milliseconds.
     waiting: Mutex<BTreeMap<Statement, u64>>,
+    /// Faults and refusals that were accepted. The ledger's state does not keep them, so it cannot be asked.
+    made: Mutex<BTreeSet<Statement>>,
     more: Notify,
 }
 
 impl Outbox {
     pub(super) fn open(folder: &Path, machine: SecretKey, chain: ChainId) -> Result<Self, DeskFault> {
-        fs::create_dir_all(folder).map_err(DeskFault::file(folder, "made"))?;
+        secret_folder(folder)?;
         let mut waiting = BTreeMap::new();
         for entry in fs::read_dir(folder).map_err(DeskFault::file(folder, "read"))?.flatten() {
             let path = entry.path();
@@ -78,12 +83,19 @@ impl Outbox {
                 Err(_) => drop(fs::remove_file(&path)),
             }
         }
-        Ok(Self { folder: folder.into(), machine, chain, waiting: Mutex::new(waiting), more: Notify::new() })
+        Ok(Self {
+            folder: folder.into(),
+            machine,
+            chain,
+            waiting: Mutex::new(waiting),
+            made: Mutex::default(),
+            more: Notify::new(),
+        })
     }
 
-    /// Keeps a statement, durably, and sends it soon. The same one again changes nothing.
+    /// Keeps a statement, durably, and sends it soon. The same one again changes nothing. Waits for the disk.
     pub(super) fn state(&self, statement: Statement) -> Result<(), DeskFault> {
-        if self.waiting().contains_key(&statement) {
+        if self.waiting().contains_key(&statement) || self.made().contains(&statement) {
             return Ok(());
         }
         let path = self.path(&statement);
@@ -99,6 +111,21 @@ impl Outbox {
 
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<Statement, u64>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn made(&self) -> MutexGuard<'_, BTreeSet<Statement>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A fault or a refusal counts as made once it is accepted: the state shows nothing of it.
+    fn accepted(&self, statement: &Statement) {
+        let mut made = self.made();
+        if made.len() >= REMEMBERED_MAX {
+            made.clear();
+        }
+        made.insert(*statement);
+        drop(made);
+        self.done(statement);
     }
 
     fn path(&self, statement: &Statement) -> PathBuf {
@@ -175,14 +202,11 @@ pub(super) async fn run(desk: Desk, admission: Admission) {
         for ((statement, records), answer) in due.into_iter().zip(answers) {
             match answer {
                 Ok(_) => {
-                    let mut waiting = outbox.waiting();
                     for record in records {
                         let one = Statement { record, ..statement };
-                        // A report of a fault is not written into the state, so it counts as made once it is accepted.
                         if matches!(one.what, What::Wrong(_) | What::NotHandedOver(_)) {
-                            waiting.remove(&one);
-                            let _ = fs::remove_file(outbox.path(&one));
-                        } else if let Some(until) = waiting.get_mut(&one) {
+                            outbox.accepted(&one);
+                        } else if let Some(until) = outbox.waiting().get_mut(&one) {
                             *until = void_after;
                         }
                     }

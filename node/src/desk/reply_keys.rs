@@ -10,6 +10,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
 use inro_contracts::id::SealingKey;
 use inro_contracts::key::SecretKey;
+use inro_genesis::files::secret_folder;
 use inro_payload::OneTimeSecret;
 use rand::RngCore;
 use rand::rngs::OsRng;
@@ -30,7 +31,7 @@ pub(super) struct ReplyKeys {
 
 impl ReplyKeys {
     pub(super) fn open(folder: &Path, machine: &SecretKey) -> Result<Self, DeskFault> {
-        fs::create_dir_all(folder).map_err(DeskFault::file(folder, "made"))?;
+        secret_folder(folder)?;
         let seed = Zeroizing::new(machine.seed());
         let mut key = Zeroizing::new([0; 32]);
         // 32 bytes are far below what HKDF can give, so this cannot fail.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use inro_contracts::access::Access;
 use inro_contracts::bytes::Canonical;
 use inro_contracts::entry::Entry;
-use inro_contracts::id::TransactionId;
+use inro_contracts::id::{Label, OrganisationId, RecordId, TransactionId};
+use inro_contracts::key::PublicKey;
 use inro_contracts::record::Record;
 use inro_contracts::state::{StateKey, load};
 use inro_contracts::time::{Height, Time};
@@ -18,10 +19,8 @@ use super::door::Asker;
 use super::{Desk, DeskFault};
 use crate::store::StoredBlock;
 
-/// Where an action's number stands in an entry's bytes: after chain, signer, void-after time and nonce.
-const ACTION_AT: usize = 32 + 32 + 8 + 8;
-const ERASE_RECORD: u8 = 72;
-const ACCESS: u8 = 105;
+/// Pause before a block is looked at again in which an erased record could not be destroyed.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// How long a staged record that the ledger does not show is kept, in milliseconds.
 const STAGED_MS_MAX: u64 = 3_600_000;
 
@@ -39,7 +38,14 @@ pub(super) async fn follow_blocks(desk: Desk) {
             let reading = desk.clone();
             let block = tokio::task::spawn_blocking(move || reading.store().block(next)).await;
             match block {
-                Ok(Ok(block)) => desk.see_block(block).await,
+                Ok(Ok(Some(block))) => {
+                    if let Err(fault) = desk.see_block(&block).await {
+                        warn!(%fault, "an erased record could not be destroyed; it is tried again");
+                        break;
+                    }
+                }
+                // Pruned, or from before the ledger's state that this node started from.
+                Ok(Ok(None)) => {}
                 Ok(Err(fault)) => return warn!(%fault, "the desk no longer follows the ledger"),
                 Err(_) => return,
             }
@@ -49,21 +55,23 @@ pub(super) async fn follow_blocks(desk: Desk) {
             // Seen again after a crash, a block does the same again.
             let _ = std::fs::write(&path, borsh::to_vec(&done.0).unwrap_or_default());
         }
+        let behind = done < tip;
         tokio::select! {
-            changed = committed.changed() => if changed.is_err() { return },
+            changed = committed.changed(), if !behind => if changed.is_err() { return },
+            () = tokio::time::sleep(AGAIN_AFTER), if behind => {}
             () = desk.0.stopping.cancelled() => return,
         }
     }
 }
 
 impl Desk {
-    async fn see_block(&self, block: Option<StoredBlock>) {
-        let Some(block) = block else { return };
+    /// Fails if an erased record could not be destroyed.
+    async fn see_block(&self, block: &StoredBlock) -> Result<(), DeskFault> {
         for bytes in &block.entries {
             let deposits = !self.0.settings.intermediates.is_empty();
-            let concerns = match bytes.get(ACTION_AT) {
-                Some(&ERASE_RECORD) => true,
-                Some(&ACCESS) => deposits,
+            let concerns = match Action::number_in(bytes) {
+                Some(Action::ERASE_RECORD) => true,
+                Some(Action::ACCESS) => deposits,
                 _ => false,
             };
             let Some(entry) = concerns.then(|| Entry::from_bytes(bytes).ok()).flatten() else { continue };
@@ -72,10 +80,7 @@ impl Desk {
             }
             let id = ParsedTransaction::from(entry.transaction.clone()).id();
             match entry.transaction.transaction.action {
-                Action::EraseRecord { account, record, .. } => match self.erase_here(account, record, block.header.time).await {
-                    Ok(()) => {}
-                    Err(fault) => warn!(%fault, "an erased record could not be destroyed; it is tried again at the next start"),
-                },
+                Action::EraseRecord { account, record, .. } => self.erase_here(account, record, block.header.time).await?,
                 Action::Access(_) => {
                     let desk = self.clone();
                     self.0.arrivals.tasks.spawn(async move { desk.deposit(id).await });
@@ -83,18 +88,28 @@ impl Desk {
                 _ => {}
             }
         }
+        Ok(())
     }
 
-    async fn erase_here(
-        &self,
-        account: inro_contracts::id::Label,
-        record: inro_contracts::id::RecordId,
-        time: Time,
-    ) -> Result<(), DeskFault> {
+    async fn erase_here(&self, account: Label, record: RecordId, time: Time) -> Result<(), DeskFault> {
         match self.vault().erase(account, record, time).await {
-            Ok(_) | Err(VaultError::Unknown | VaultError::Erased(_)) => Ok(()),
+            Ok(proof) => {
+                let desk = self.clone();
+                let kept = tokio::task::spawn_blocking(move || desk.0.erasures.keep(&account, &record, &proof)).await;
+                if let Ok(Err(fault)) = kept {
+                    // The record is gone all the same, and cannot be destroyed a second time.
+                    warn!(%fault, "the proof of an erasure could not be kept");
+                }
+                Ok(())
+            }
+            Err(VaultError::Unknown | VaultError::Erased(_)) => Ok(()),
             Err(fault) => Err(fault.into()),
         }
+    }
+
+    /// What the vault showed when it destroyed a record; `None` if none was destroyed here.
+    pub fn erasure(&self, account: &Label, record: &RecordId) -> Result<Option<serde_json::Value>, DeskFault> {
+        self.0.erasures.find(account, record)
     }
 
     /// Leaves what an access of another organisation grants with the configured intermediates, in case one of the two is away.
@@ -117,9 +132,9 @@ impl Desk {
         &self,
         id: TransactionId,
         access: &Access,
-        record: inro_contracts::id::RecordId,
-        requester: inro_contracts::id::OrganisationId,
-        intermediate: inro_contracts::key::PublicKey,
+        record: RecordId,
+        requester: OrganisationId,
+        intermediate: PublicKey,
     ) -> Result<(), String> {
         let account = access.request.account;
         let asker = Asker::Organisation(requester);

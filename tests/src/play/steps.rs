@@ -11,7 +11,7 @@ use inro_contracts::category::{Categories, Category};
 use inro_contracts::consent::{
     Against, ConsultTerms, GrantTerms, Grantee, InEmergency, Parent, SealTarget, SealTerms, Visibility,
 };
-use inro_contracts::id::{ConsultId, GrantId, Label, OrganisationId, RecordId, SealId, TransactionId};
+use inro_contracts::id::{ConsultId, GrantId, Label, RecordId, SealId, TransactionId};
 use inro_contracts::purpose::Purpose;
 use inro_contracts::time::{Time, Validity};
 use inro_contracts::transaction::Action;
