@@ -94,6 +94,13 @@ pub fn check_consistency(root: &Hash, size: u64, old_root: &Hash, old: u64, proo
         .map_err(|error| HistoryFault::False(error.to_string()))
 }
 
+/// The indexes of the stored hashes that everything after the first `size` block ids reads: whoever only goes on, and proves
+/// nothing, can forget all others.
+pub fn frontier(size: u64) -> Vec<u64> {
+    let complete = (0..48u8).filter(|level| (size >> level) & 1 == 1);
+    complete.map(|level| stored_hash_index(level, (size >> level) - 1)).collect()
+}
+
 /// The index of block id number `position` among the stored hashes.
 pub fn leaf_index(position: u64) -> u64 {
     stored_hash_index(0, position)

@@ -5,6 +5,7 @@ pub mod api;
 pub mod config;
 pub mod daemon;
 pub mod desk;
+pub mod export;
 pub mod ledger;
 pub mod logging;
 pub mod mempool;

@@ -1,6 +1,6 @@
 //! `inro-node`: runs a node of an Inro ledger.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -48,6 +48,22 @@ enum Command {
         #[arg(long, required = true)]
         this_key_signed_nothing_since: bool,
     },
+    /// Writes a copy of the whole ledger into a new file, for `inro audit`. The node must not run; or export from a copy of its
+    /// data folder.
+    ///
+    /// Example: inro-node export --config /etc/inro/node.toml --to ledger.inro
+    #[command(group = clap::ArgGroup::new("from").required(true))]
+    Export {
+        /// The configuration file of the node.
+        #[arg(long, short, group = "from")]
+        config: Option<PathBuf>,
+        /// The node's data folder, or a copy of it.
+        #[arg(long, value_name = "DIR", group = "from")]
+        data: Option<PathBuf>,
+        /// Where the copy goes; `-` is standard output. An existing file is never overwritten.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
 }
 
 /// Nodes allocate much, in many threads; this allocator takes a fraction of the system's time for it.
@@ -59,10 +75,28 @@ fn main() -> ExitCode {
         Command::Run { config } => run(&config),
         Command::Check { config } => report(&config, daemon::check),
         Command::AllowVoting { config, .. } => report(&config, daemon::allow_voting),
+        Command::Export { config, data, to } => export(config.as_deref(), data, &to),
     }
 }
 
-fn run(path: &std::path::Path) -> ExitCode {
+fn export(config: Option<&Path>, data: Option<PathBuf>, to: &Path) -> ExitCode {
+    let data = match (config.map(Config::load), data) {
+        (Some(Ok(config)), _) => config.data,
+        (Some(Err(error)), _) => return complain(&error, 2),
+        // Without a configuration there is a folder: one of the two is required.
+        (None, data) => data.unwrap_or_default(),
+    };
+    match inro_node::export::export(&data, to) {
+        // Standard output may be the copy.
+        Ok(sentence) => {
+            eprintln!("{sentence}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => complain(&error, if error.is_bad_input() { 2 } else { 1 }),
+    }
+}
+
+fn run(path: &Path) -> ExitCode {
     let config = match Config::load(path) {
         Ok(config) => config,
         Err(error) => return complain(&error, 2),
@@ -90,7 +124,7 @@ fn run(path: &std::path::Path) -> ExitCode {
 }
 
 /// Does something with the configuration that ends with a sentence.
-fn report(path: &std::path::Path, act: fn(&Config) -> Result<String, daemon::DaemonFault>) -> ExitCode {
+fn report(path: &Path, act: fn(&Config) -> Result<String, daemon::DaemonFault>) -> ExitCode {
     let config = match Config::load(path) {
         Ok(config) => config,
         Err(error) => return complain(&error, 2),

@@ -7,8 +7,9 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Which crates of ours each crate may use in its programs.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("inro-contracts", &[]),
+    ("inro-audit", &["inro-contracts"]),
     ("inro-payload", &["inro-contracts"]),
     ("inro-network", &["inro-contracts"]),
     ("inro-genesis", &["inro-contracts"]),
@@ -17,13 +18,23 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("inro-vault", &["inro-contracts", "inro-payload", "inro-genesis"]),
     (
         "inro-node",
-        &["inro-contracts", "inro-payload", "inro-network", "inro-genesis", "inro-engine", "inro-intake", "inro-vault"],
+        &[
+            "inro-contracts",
+            "inro-audit",
+            "inro-payload",
+            "inro-network",
+            "inro-genesis",
+            "inro-engine",
+            "inro-intake",
+            "inro-vault",
+        ],
     ),
-    ("inro-client", &["inro-contracts", "inro-payload", "inro-genesis"]),
+    ("inro-client", &["inro-contracts", "inro-audit", "inro-payload", "inro-genesis"]),
     (
         "inro-tests",
         &[
             "inro-contracts",
+            "inro-audit",
             "inro-payload",
             "inro-network",
             "inro-genesis",

@@ -3,6 +3,8 @@
 mod access;
 mod account;
 mod act;
+mod audit;
+mod audit_report;
 mod consent;
 mod consult;
 mod genesis;
@@ -77,6 +79,8 @@ enum Command {
     Worklist(review::WorklistArguments),
     /// An account's journal for people: who did what, when, why, and was it granted or denied.
     History(history::HistoryArguments),
+    /// Check a whole ledger from a copy of it, trusting only the founding document: for regulators, offline.
+    Audit(audit::AuditArguments),
 }
 
 /// Does what was asked for.
@@ -98,6 +102,7 @@ pub fn run(cli: Cli, console: &Console) -> Result<(), Fault> {
         Command::Review(command) => online(review::run(&common, console, command)),
         Command::Worklist(arguments) => online(review::worklist(&common, console, arguments)),
         Command::History(arguments) => online(history::run(&common, console, arguments)),
+        Command::Audit(arguments) => audit::run(&common, console, &arguments),
     }
 }
 
