@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod cluster;
 pub mod consortium;
+pub mod forgery;
 pub mod invariants;
 pub mod load;
 pub mod metrics;

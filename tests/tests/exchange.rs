@@ -22,9 +22,9 @@ use inro_tests::consortium::{id_of, label_of, now, patient};
 use inro_tests::play::{Facility, Patient, Play};
 use inro_tests::revocation::{Deed, Operation, check};
 
-const SLUGS: [&str; 5] = ["a-clinic", "kamakura-clinic", "e-medical-centre", "pharmacy", "phr"];
+pub const SLUGS: [&str; 5] = ["a-clinic", "kamakura-clinic", "e-medical-centre", "pharmacy", "phr"];
 
-async fn facility(cluster: &Cluster, index: usize) -> Facility {
+pub async fn facility(cluster: &Cluster, index: usize) -> Facility {
     let member = &cluster.consortium.members[index];
     let (authority, physician) = (member.authority.clone(), member.practitioner.clone());
     let slug = SLUGS[index % SLUGS.len()];

@@ -3,6 +3,7 @@
 
 mod agreement;
 mod architecture;
+mod audit;
 mod byzantine;
 mod copies;
 mod crashes;

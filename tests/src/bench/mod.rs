@@ -8,6 +8,7 @@
 
 mod ceiling;
 mod disk;
+mod evidence;
 mod exchange;
 mod ledger;
 mod machine;
@@ -22,13 +23,13 @@ use std::time::Duration;
 /// How the program is used.
 pub const USAGE: &str = "\
 usage: bench [--seconds N] [--runs N] [--quick] [GROUP…]
-  GROUP        what to measure: ledger, exchange (all groups without one)
+  GROUP        what to measure: ledger, exchange, evidence (all groups without one)
   --seconds N  length of each run under load (10)
   --runs N     how often throughput is measured; medians are printed (3)
   --quick      short runs, for a first look: 3 s each, 8 s idle";
 
 /// The groups of measures.
-const GROUPS: [&str; 2] = ["ledger", "exchange"];
+const GROUPS: [&str; 3] = ["ledger", "exchange", "evidence"];
 
 /// What to measure, and how long.
 #[derive(Debug, Clone)]
@@ -82,6 +83,7 @@ pub async fn run(options: &Options) -> ExitCode {
         sound &= match *group {
             "ledger" => ledger::run(options).await,
             "exchange" => exchange::run(options).await,
+            "evidence" => evidence::run(options).await,
             other => unreachable!("{other} is not among the groups"),
         };
     }
