@@ -121,7 +121,7 @@ impl Scribe {
         match crime {
             Crime::OutcomeFlipped => {
                 let flipped = match built.outcomes[0] {
-                    Outcome::Rejected(_) | Outcome::Denied(_) => Outcome::Applied,
+                    Outcome::Rejected(_) | Outcome::Denied(_) | Outcome::DeniedCustodially(_) => Outcome::Applied,
                     _ => Outcome::Rejected(Rule::SuspendedOrganisation),
                 };
                 entries[0] = inro_contracts::entry::entry_bytes(transactions[0].bytes(), &flipped);

@@ -124,22 +124,16 @@ impl Page {
                 t.organisations, t.suspended, t.validators, t.practitioners, t.accounts, t.records
             ),
         );
+        let (denials, rules) = (by(&t.denied), by(&t.rejected));
         self.line(
             format!(
-                "  {} applied ({} with keys that facilities keep), {} accesses granted, {denied} denied{}, {rejected} rejected by a rule{}",
-                t.applied,
-                t.custodial,
-                t.granted,
-                by(&t.denied),
-                by(&t.rejected)
+                "  {} applied, {} accesses granted, {denied} denied{denials}, {rejected} rejected by a rule{rules}; {} signed with keys \
+                 that facilities keep for people",
+                t.applied, t.granted, t.custodial
             ),
             format!(
-                "  反映 {}（うち施設保管の鍵 {}）、閲覧許可 {}、閲覧拒否 {denied}{}、規則による却下 {rejected}{}",
-                t.applied,
-                t.custodial,
-                t.granted,
-                by(&t.denied),
-                by(&t.rejected)
+                "  反映 {}、閲覧許可 {}、閲覧拒否 {denied}{denials}、規則による却下 {rejected}{rules}、うち施設が保管する鍵による署名 {}",
+                t.applied, t.granted, t.custodial
             ),
         );
     }

@@ -88,17 +88,18 @@ impl Activity {
     ) -> Result<(), StateFault> {
         let Transaction { signer, action, .. } = transaction;
         *self.totals.actions.entry(word(action)).or_default() += 1;
+        self.totals.custodial += u64::from(outcome.is_custodial());
         match outcome {
-            Outcome::Applied => self.totals.applied += 1,
-            Outcome::AppliedCustodially => {
-                self.totals.applied += 1;
-                self.totals.custodial += 1;
+            Outcome::Applied | Outcome::AppliedCustodially => self.totals.applied += 1,
+            Outcome::Granted(_) | Outcome::GrantedCustodially(_) => self.totals.granted += 1,
+            Outcome::Denied(denial) | Outcome::DeniedCustodially(denial) => {
+                *self.totals.denied.entry(denial.code()).or_default() += 1;
             }
-            Outcome::Granted(_) => self.totals.granted += 1,
-            Outcome::Denied(denial) => *self.totals.denied.entry(denial.code()).or_default() += 1,
             Outcome::Rejected(rule) => *self.totals.rejected.entry(rule.code()).or_default() += 1,
         }
-        if matches!(outcome, Outcome::Rejected(Rule::SuspendedOrganisation) | Outcome::Denied(Denial::SuspendedOrganisation)) {
+        let suspended =
+            *outcome == Outcome::Rejected(Rule::SuspendedOrganisation) || outcome.denial() == Some(Denial::SuspendedOrganisation);
+        if suspended {
             let organisation = speaker(replay, signer)?.map(|id| party(replay, id)).transpose()?;
             let (Place { height, index, time: at }, action) = (place, word(action));
             self.suspended_attempts.push(SuspendedAttempt { height, index, at, organisation, action });
@@ -133,13 +134,13 @@ impl Activity {
     fn asked(&mut self, request: &AccessRequest, outcome: &Outcome) {
         let Reader::Practitioner(id) = request.reader else { return };
         // Anybody can name a practitioner in a request; it counts for those who signed it.
-        if *outcome == Outcome::Denied(Denial::UnknownRequester) {
+        if outcome.denial() == Some(Denial::UnknownRequester) {
             return;
         }
         let reading = self.readers.entry(id).or_default();
         reading.requests += 1;
-        reading.denied += u64::from(matches!(outcome, Outcome::Denied(_)));
-        reading.emergencies += u64::from(matches!((&request.basis, outcome), (Basis::Emergency(_), Outcome::Granted(_))));
+        reading.denied += u64::from(outcome.denial().is_some());
+        reading.emergencies += u64::from(matches!(request.basis, Basis::Emergency(_)) && outcome.granted().is_some());
         reading.accounts.insert(request.account);
     }
 

@@ -333,15 +333,15 @@ impl Auditor {
 
 /// An outcome in words that name no record.
 fn said(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Applied => "applied".into(),
-        Outcome::AppliedCustodially => "applied with a key that the facility keeps".into(),
+    let said = match outcome {
+        Outcome::Applied | Outcome::AppliedCustodially => "applied".into(),
         Outcome::Rejected(rule) => format!("rejected by {}", rule.code()),
-        Outcome::Denied(denial) => format!("denied by {}", denial.code()),
-        Outcome::Granted(granted) => {
+        Outcome::Denied(denial) | Outcome::DeniedCustodially(denial) => format!("denied by {}", denial.code()),
+        Outcome::Granted(granted) | Outcome::GrantedCustodially(granted) => {
             let more = if granted.more { ", and there are more" } else { "" };
             let sealed = if granted.sealed { ", something is sealed" } else { "" };
             format!("granted {} records{more}{sealed}", granted.records.len())
         }
-    }
+    };
+    if outcome.is_custodial() { format!("{said}, with a key that the facility keeps") } else { said }
 }

@@ -112,14 +112,14 @@ pub struct Totals {
     pub actions: BTreeMap<&'static str, u64>,
     /// Entries that took effect.
     pub applied: u64,
-    /// Of those, the ones that a facility signed with a key that it keeps for a person.
-    pub custodial: u64,
     /// Accesses that were granted.
     pub granted: u64,
     /// Accesses that were denied, by reason.
     pub denied: BTreeMap<&'static str, u64>,
     /// Entries that broke a rule, by rule.
     pub rejected: BTreeMap<&'static str, u64>,
+    /// Entries that a facility signed with a key that it keeps for a person, and that were not rejected.
+    pub custodial: u64,
 }
 
 /// An organisation, with its public name.

@@ -49,6 +49,7 @@ impl Small {
                 scribe.write(time, &actions.map(signed))
             })
             .collect();
+        assert_eq!(scribe.ledger().tip().height, Height(length));
         Self { consortium, validators, blocks }
     }
 
