@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::try_join_all;
+use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
+use object_store::prefix::PrefixStore;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt};
 
 use crate::error::VaultError;
@@ -147,7 +149,6 @@ fn missing(error: object_store::Error, part: Part) -> VaultError {
     }
 }
 
-#[cfg(feature = "s3")]
 fn s3(
     bucket: &str,
     region: Option<&str>,
@@ -155,9 +156,6 @@ fn s3(
     prefix: Option<&str>,
     allow_http: bool,
 ) -> Result<Arc<dyn ObjectStore>, VaultError> {
-    use object_store::aws::AmazonS3Builder;
-    use object_store::prefix::PrefixStore;
-
     let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_allow_http(allow_http);
     if let Some(region) = region {
         builder = builder.with_region(region);
@@ -167,9 +165,4 @@ fn s3(
     }
     let prefix = Path::parse(prefix.unwrap_or_default()).map_err(|error| VaultError::Settings(error.to_string()))?;
     Ok(Arc::new(PrefixStore::new(builder.build()?, prefix)))
-}
-
-#[cfg(not(feature = "s3"))]
-fn s3(_: &str, _: Option<&str>, _: Option<&str>, _: Option<&str>, _: bool) -> Result<Arc<dyn ObjectStore>, VaultError> {
-    Err(VaultError::Settings("this program was built without S3 (feature `s3`); name a local folder".into()))
 }

@@ -167,12 +167,3 @@ fn settings_are_read_and_unknown_ones_are_refused() {
     assert!(serde_json::from_str::<Settings>(&local.replace("}}", r#","other":1}}"#)).is_err());
     assert!(serde_json::from_str::<Settings>(&local.replace("local", "azure")).is_err());
 }
-
-#[cfg(not(feature = "s3"))]
-#[tokio::test]
-async fn a_program_without_s3_says_so() {
-    let world = World::new();
-    let store = StoreSettings::S3 { bucket: "b".into(), region: None, endpoint: None, prefix: None, allow_http: false };
-    let refused = Vault::open(&Settings { store, ..world.settings() }, facility(1)).await;
-    assert!(matches!(refused, Err(VaultError::Settings(sentence)) if sentence.contains("s3")));
-}

@@ -7,6 +7,5 @@ mod erasure;
 mod life;
 mod reading;
 mod rotation;
-#[cfg(feature = "s3")]
 mod s3;
 mod world;
