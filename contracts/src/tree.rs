@@ -2,7 +2,9 @@
 //! It proves presence and absence. A tree version is a block's height.
 
 use std::cell::RefCell;
+use std::io::{self, Read, Write};
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use jmt::storage::{LeafNode, Node, NodeKey, TreeReader, TreeUpdateBatch};
 use jmt::{JellyfishMerkleTree, KeyHash, OwnedValue, RootHash, ValueHash, Version};
 use serde::{Deserialize, Serialize};
@@ -111,6 +113,9 @@ fn apply<R: TreeReader>(
     Ok((*root, batch))
 }
 
+/// The longest proof, in bytes.
+const PROOF_BYTES_MAX: usize = 16 * 1024;
+
 /// A proof that an object of the state has certain bytes, or that it does not exist.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -124,8 +129,8 @@ impl StateProof {
 
     /// Parses a proof of at most 16 KiB.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
-        if bytes.len() > 16 * 1024 {
-            return Err(Malformed::TooLong { limit: 16 * 1024, found: bytes.len() });
+        if bytes.len() > PROOF_BYTES_MAX {
+            return Err(Malformed::TooLong { limit: PROOF_BYTES_MAX, found: bytes.len() });
         }
         borsh::from_slice(bytes).map(Self).map_err(|error| Malformed::Decode(error.to_string()))
     }
@@ -133,6 +138,19 @@ impl StateProof {
     /// Checks that the state with this root has `value` under `key`; `None` for absence.
     pub fn check(&self, root: &Hash, key: &StateKey, value: Option<&[u8]>) -> Result<(), FalseStateProof> {
         self.0.verify(RootHash(root.0), KeyHash(key.tree_key().0), value).map_err(|error| FalseStateProof(error.to_string()))
+    }
+}
+
+impl BorshSerialize for StateProof {
+    fn serialize<W: Write>(&self, writer: &mut W) -> io::Result<()> {
+        BorshSerialize::serialize(&self.0, writer)
+    }
+}
+
+/// Inside longer bytes a proof ends where it ends; it is not longer there than alone.
+impl BorshDeserialize for StateProof {
+    fn deserialize_reader<R: Read>(reader: &mut R) -> io::Result<Self> {
+        BorshDeserialize::deserialize_reader(&mut reader.take(PROOF_BYTES_MAX as u64)).map(Self)
     }
 }
 
