@@ -5,7 +5,6 @@ use inro_contracts::id::{BlockId, ChainId, Label, TransactionId};
 use inro_contracts::journal::Event;
 use inro_contracts::key::PublicKey;
 use inro_contracts::time::{Height, Time};
-use inro_contracts::transaction::Action;
 use serde::Serialize;
 
 use crate::file::{Located, Statement};
@@ -97,12 +96,8 @@ impl Proved {
     pub fn summary(&self) -> Summary {
         let head = self.head();
         let entry = self.entry().map(|located| &located.entry);
-        let two = self.signed.len() == 2;
-        let double = self.double_signers();
-        let basis = entry.and_then(|entry| match &entry.transaction.transaction.action {
-            Action::Access(request) => Some(request.account),
-            _ => None,
-        });
+        let (is_fork, is_older) =
+            (matches!(self.statement, Statement::Fork(_)), matches!(self.statement, Statement::Consistency(_)));
         Summary {
             kind: self.kind(),
             height: head.height,
@@ -114,11 +109,11 @@ impl Proved {
             changes: self.sets.len() - 1,
             transaction: entry.map(|entry| transaction_id(&entry.transaction)),
             outcome: entry.map(|entry| entry.outcome.clone()),
-            account: self.account().or(basis),
+            account: self.account(),
             events: self.events().map(<[Event]>::len),
-            older: (two && double.is_empty()).then(|| self.signed[0].height),
-            rounds: matches!(self.statement, Statement::Fork(_)).then(|| self.signed.iter().map(|one| one.round).collect()),
-            double_signers: matches!(self.statement, Statement::Fork(_)).then_some(double),
+            older: is_older.then(|| self.signed[0].height),
+            rounds: is_fork.then(|| self.signed.iter().map(|one| one.round).collect()),
+            double_signers: is_fork.then(|| self.double_signers()),
         }
     }
 
