@@ -1,6 +1,7 @@
 //! Why a command fails, and the exit status that says so.
 
 use inro_client::ClientError;
+use inro_client::evidence::NoEvidence;
 use inro_client::verify::FalseAnswer;
 use inro_client::wallet::WalletFault;
 use inro_client::wallet::scan::ScanFault;
@@ -112,5 +113,24 @@ impl From<ClientError> for Fault {
 impl From<FalseAnswer> for Fault {
     fn from(answer: FalseAnswer) -> Self {
         Self::refused(format!("{answer}; do not trust this node: ask another one and tell its operator"))
+    }
+}
+
+impl From<NoEvidence> for Fault {
+    fn from(fault: NoEvidence) -> Self {
+        match fault {
+            NoEvidence::Distrust(distrust) => ScanFault::Distrust(distrust).into(),
+            fault => {
+                let japanese = words::no_evidence_in_japanese(&fault);
+                Self { japanese: Some(japanese), ..Self::refused(fault.to_string()) }
+            }
+        }
+    }
+}
+
+impl From<inro_evidence::Fault> for Fault {
+    fn from(fault: inro_evidence::Fault) -> Self {
+        let japanese = words::evidence_fault_in_japanese(&fault);
+        Self { rule: Some(fault.step.code().into()), japanese: Some(japanese), ..Self::refused(fault.to_string()) }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`NodeClient`] asks and submits; [`model`] holds the shapes of the answers; [`problem`] the errors; [`verify`] checks an answer
 //! against the founding document, so that the node need not be believed; [`desk`] asks for consent, records and
-//! payloads with signed requests; [`transfer`] puts payloads into files; [`wallet`] is the patient's secret and what follows from
+//! payloads with signed requests; [`evidence`] makes files that prove things to anybody; [`transfer`] puts payloads into files; [`wallet`] is the patient's secret and what follows from
 //! it. The command `inro` is built on nothing else.
 //!
 //! ```no_run
@@ -13,6 +13,7 @@
 //! ```
 
 pub mod desk;
+pub mod evidence;
 pub mod model;
 mod node_client;
 pub mod problem;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use inro_contracts::block::Header;
+use inro_contracts::bytes::List;
 use inro_contracts::certificate::Certificate;
 use inro_contracts::entry::{Entry, Outcome};
 use inro_contracts::id::{BlockId, ChainId, Hash, OrganisationId, ProposalId, TransactionId};
@@ -149,6 +150,30 @@ pub struct ProvedAnswer<T> {
     pub certificate: Certificate,
     /// The state proof's bytes in hexadecimal.
     pub proof: String,
+}
+
+/// A committed entry with all that is needed to check that it stands in its block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvedEntryAnswer {
+    /// Its place in the block.
+    pub index: u32,
+    /// Its bytes in hexadecimal.
+    pub entry: String,
+    /// The path to the header's entries root.
+    pub path: List<Hash, 32>,
+    /// The block's header.
+    pub header: Header,
+    /// The proof that the block was committed.
+    pub certificate: Certificate,
+}
+
+/// That a newer block continues an older one's ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryAnswer {
+    /// That the older block is in the newer header's history.
+    pub inclusion: List<Hash, 64>,
+    /// That the older header's history is the beginning of the newer one's.
+    pub consistency: List<Hash, 64>,
 }
 
 /// Where a transaction is.

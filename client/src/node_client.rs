@@ -12,6 +12,7 @@ use inro_contracts::organisation::{Organisation, Peer, Practitioner};
 use inro_contracts::parameters::Parameters;
 use inro_contracts::proposal::Proposal;
 use inro_contracts::state::Members;
+use inro_contracts::time::Height;
 use inro_contracts::transaction::{ParsedTransaction, SignedTransaction};
 use inro_contracts::validator::ValidatorSet;
 use reqwest::{Method, StatusCode, Url, header};
@@ -19,8 +20,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::model::{
-    At, BlockAnswer, Committed, OrganisationAnswer, ProposalAnswer, ProvedAnswer, Status, Submission, TransactionAnswer,
-    TransactionStatus,
+    At, BlockAnswer, Committed, HistoryAnswer, OrganisationAnswer, ProposalAnswer, ProvedAnswer, ProvedEntryAnswer, Status,
+    Submission, TransactionAnswer, TransactionStatus,
 };
 use crate::problem::{ClientError, Problem};
 
@@ -155,6 +156,16 @@ impl NodeClient {
     /// Where a transaction is now.
     pub async fn transaction(&self, id: &TransactionId) -> Result<TransactionAnswer, ClientError> {
         self.read(&format!("/v1/transactions/{}", id.to_hex())).await
+    }
+
+    /// A committed entry with the proof that it stands in its block.
+    pub async fn proved_entry(&self, id: &TransactionId) -> Result<ProvedEntryAnswer, ClientError> {
+        self.read(&format!("/v1/transactions/{}/proof", id.to_hex())).await
+    }
+
+    /// The proof that the newer block continues the older one's ledger.
+    pub async fn proved_history(&self, older: Height, newer: Height) -> Result<HistoryAnswer, ClientError> {
+        self.read(&format!("/v1/history/{older}/{newer}")).await
     }
 
     /// Submits one transaction. Accepted does not mean committed: see [`Self::wait_committed`].

@@ -4,11 +4,12 @@
 //! long as the set has not changed since, it verifies every header.
 
 use inro_contracts::block::Header;
-use inro_contracts::certificate::{BadCertificate, Certificate};
+use inro_contracts::certificate::Certificate;
 use inro_contracts::id::ChainId;
 use inro_contracts::merkle;
 use inro_contracts::transaction::ParsedTransaction;
 use inro_contracts::validator::ValidatorSet;
+use inro_evidence::{Certified, Fault, Step, Walk};
 
 use crate::model::BlockAnswer;
 
@@ -29,20 +30,12 @@ pub enum Verified {
 /// What a node says that is not true.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FalseAnswer {
-    /// The header belongs to another ledger.
-    #[error("the header is of another ledger (chain {found:?}, expected {expected:?})")]
-    Chain {
-        /// The ledger expected.
-        expected: ChainId,
-        /// The ledger found.
-        found: ChainId,
-    },
+    /// A header or its certificate fails a step of the evidence's verifier.
+    #[error(transparent)]
+    Header(#[from] Fault),
     /// The certificate is for another block.
     #[error("the certificate is not for this header")]
     OtherBlock,
-    /// The certificate does not hold.
-    #[error(transparent)]
-    Certificate(#[from] BadCertificate),
     /// The block's stated id is not its header's.
     #[error("the block's stated id is not the hash of its header")]
     Id,
@@ -58,18 +51,12 @@ pub fn header(
     header: &Header,
     certificate: &Certificate,
 ) -> Result<Verified, FalseAnswer> {
-    if header.chain != *chain {
-        return Err(FalseAnswer::Chain { expected: *chain, found: header.chain });
+    let certified = Certified { header: header.clone(), certificate: certificate.clone() };
+    match Walk::from_genesis(*chain, validators.clone()).certify(&certified) {
+        Ok(signed) => Ok(Verified::Yes { power: signed.power, total: signed.total }),
+        Err(fault) if fault.step == Step::HeaderValidators => Ok(Verified::OtherValidators),
+        Err(fault) => Err(fault.into()),
     }
-    if certificate.block != header.id() || certificate.height != header.height {
-        return Err(FalseAnswer::OtherBlock);
-    }
-    if header.validators != validators.hash() {
-        return Ok(Verified::OtherValidators);
-    }
-    certificate.check(chain, validators)?;
-    let signed = certificate.signatures.iter().filter_map(|part| validators.find(&part.validator));
-    Ok(Verified::Yes { power: signed.map(|validator| u64::from(validator.power)).sum(), total: validators.power() })
 }
 
 /// Checks that a block's parts belong together: id, certificate, entries and their ids.
@@ -163,10 +150,14 @@ mod tests {
         let signed = header_of(&set);
         let certificate = certificate_of(&signed, &secrets);
         let two = certificate_of(&signed, &secrets[..2]);
-        assert!(matches!(header(&signed.chain, &set, &signed, &two), Err(FalseAnswer::Certificate(_))));
-        assert!(matches!(header(&ChainId([8; 32]), &set, &signed, &certificate), Err(FalseAnswer::Chain { .. })));
+        let step = |chain: &ChainId, signed: &Header, certificate: &Certificate| match header(chain, &set, signed, certificate) {
+            Err(FalseAnswer::Header(fault)) => Some(fault.step),
+            _ => None,
+        };
+        assert_eq!(step(&signed.chain, &signed, &two), Some(Step::Quorum));
+        assert_eq!(step(&ChainId([8; 32]), &signed, &certificate), Some(Step::HeaderChain));
         let changed = Header { time: Time(6), ..signed.clone() };
-        assert_eq!(header(&signed.chain, &set, &changed, &certificate), Err(FalseAnswer::OtherBlock));
+        assert_eq!(step(&signed.chain, &changed, &certificate), Some(Step::CertificateBlock));
     }
 
     #[test]

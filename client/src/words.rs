@@ -1,6 +1,7 @@
 //! The sentences that `inro` says, in English and Japanese. `{}` is filled in from left to right.
 
 use inro_client::ClientError;
+use inro_client::evidence::NoEvidence;
 use inro_client::wallet::trust::Distrust;
 use inro_client::wallet::{BadWords, WORDS, WalletFault};
 use inro_genesis::ceremony::CeremonyFault;
@@ -161,6 +162,34 @@ words! {
     DidReview: "reviewed an emergency access: {}", "緊急閲覧を審査: {}";
     DidReadJournal: "was about to read this history", "この履歴の閲覧を通知";
     DidOther: "did something else", "その他の操作";
+    EvidenceIn: "The evidence is in {} ({} bytes). Whoever has the founding document can check it with `inro verify`.",
+        "証拠を {} に保存しました（{} バイト）。設立文書があれば誰でも `inro verify` で確かめられます。";
+    EvidenceEntry: "Proved: transaction {} stands in block {}. Outcome: {}.", "証明されました: トランザクション {} はブロック {} にあります。結果: {}。";
+    EvidenceJournal: "Proved: these {} events are all that happened to account {}: none is left out, added, moved or changed.",
+        "証明されました: {} 件の履歴がアカウント {} に起きたことのすべてです（抜け、追加、入れ替え、改変なし）。";
+    EvidenceAbsence: "Proved: there is no account {}.", "証明されました: アカウント {} は存在しません。";
+    EvidenceDecision: "Proved: access {} in block {} was decided as the rules say. Outcome: {}.",
+        "証明されました: アクセス {}（ブロック {}）は規則どおりに判定されました。結果: {}。";
+    EvidenceFollowed: "The decision was made again from the state before it and the {} events of account {}.",
+        "判定は、その直前の状態と履歴 {} 件（アカウント {}）からやり直して確かめました。";
+    EvidenceConsistency: "Proved: block {} continues the ledger of block {}; nothing before was rewritten.",
+        "証明されました: ブロック {} はブロック {} の台帳の続きで、それ以前は書き換えられていません。";
+    EvidenceValidators: "Proved: these validator sets voted, one after the other.", "証明されました: 検証者は次の順に交代しました。";
+    ValidatorsFrom: "from block {}: {} validators with a voting power of {}", "ブロック {} から: 検証者 {} 者、議決権 {}";
+    EvidenceFork: "Proved: block {} was decided twice. The ledger is forked; whoever signed both broke the rules.",
+        "証明されました: ブロック {} が二重に確定しています。台帳が分岐しており、両方に署名した検証者は規則に違反しました。";
+    ForkBlock: "  block {}, {}, round {}", "  ブロック {}、{}、ラウンド {}";
+    ForkSigners: "These validators signed both:", "両方に署名した検証者:";
+    ForkRounds: "The rounds differ: among these are those who broke the rules, and there may be others who did not.",
+        "ラウンドが異なるため、違反者はこの中にいますが、全員とは限りません。";
+    EvidenceSigned: "Signed by {} validators with {} of {} voting power, of ledger {}.", "署名: 検証者 {} 者、議決権 {} / {}、台帳 {}。";
+    EvidenceChanges: "The validators changed {} times since the start; each change was checked.", "検証者は開始から {} 回交代し、すべての交代を確かめました。";
+    EvidenceUpTo: "It proves how the ledger stood at block {}, {}, and nothing about what came later.",
+        "ブロック {}（{}）時点の証明であり、それより後のことは示しません。";
+    OutcomeApplied: "it took effect", "有効";
+    OutcomeRejected: "it broke rule {} and changed nothing", "規則 {} に反し、何も変わりませんでした";
+    OutcomeGranted: "granted, {} records", "許可、記録 {} 件";
+    OutcomeDenied: "denied, {}: {}", "拒否 {}: {}";
 }
 
 /// A sentence with its gaps filled.
@@ -258,6 +287,31 @@ pub fn distrust_in_japanese(distrust: &Distrust) -> Option<String> {
         }
         _ => "ノードの応答は証明と合いません。このノードを信用せず、別のノードに尋ねてください。".into(),
     })
+}
+
+/// Why no evidence was made.
+pub fn no_evidence_in_japanese(fault: &NoEvidence) -> String {
+    match fault {
+        NoEvidence::NoAccount => {
+            "このアカウントは存在しないことが証明されています。`inro evidence absence` でその証拠を作れます。".into()
+        }
+        NoEvidence::AccountExists => "このアカウントは存在します。`inro evidence journal` で履歴の証拠を作れます。".into(),
+        NoEvidence::TooLarge(_) => "証拠ファイルに収まらない大きさです。".into(),
+        NoEvidence::Unmade(_) => {
+            "ノードのブロックから判定をやり直せません。結果の証拠は `inro evidence entry` で作れます。".into()
+        }
+        _ => "ノードの応答からは証拠になりません。このノードを信用せず、別のノードに尋ねてください。".into(),
+    }
+}
+
+/// Which step of the verifier an evidence file fails.
+pub fn evidence_fault_in_japanese(fault: &inro_evidence::Fault) -> String {
+    let code = fault.step.code();
+    if fault.is_malformed() {
+        format!("証拠ファイルの形式が正しくありません（手順 {code}）。壊れているか、証拠ファイルではありません。")
+    } else {
+        format!("この証拠は偽りです。述べていることは証明されません（手順 {code}: {}）。", fault.step.text())
+    }
 }
 
 /// Why the ceremony stops, for those faults that have a Japanese sentence.

@@ -7,6 +7,7 @@ mod audit;
 mod byzantine;
 mod copies;
 mod crashes;
+mod evidence;
 mod exchange;
 mod membership;
 mod memory_of_signatures;

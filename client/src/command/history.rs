@@ -13,15 +13,15 @@ use inro_client::wallet::scan::ScanFault;
 use inro_client::wallet::trust::{Freshness, Trust};
 use inro_contracts::access::{AccessRequest, Basis, Reader};
 use inro_contracts::account::Account;
-use inro_contracts::bytes::Canonical;
 use inro_contracts::entry::Outcome;
 use inro_contracts::id::{Label, PractitionerId, RecordId, TransactionId};
-use inro_contracts::journal::{EMPTY_HEAD, Event, next_head};
+use inro_contracts::journal::Event;
 use inro_contracts::key::PublicKey;
 use inro_contracts::organisation::Practitioner;
 use inro_contracts::record::{ProviderFlags, RecordManifest};
 use inro_contracts::state::StateKey;
 use inro_contracts::transaction::{Action, ParsedTransaction};
+use inro_evidence::journal_head;
 use inro_genesis::ceremony;
 use serde_json::{Value, json};
 
@@ -63,9 +63,7 @@ pub async fn run(common: &Common, console: &Console, arguments: HistoryArguments
     let (mut lines, mut values) = (Vec::new(), Vec::new());
     for label in speaker.accounts() {
         let desk = speaker.desk(label).await?;
-        let account = speaker.node.account(label).await?;
-        let viewer = Viewer::of(&account, &desk.key());
-        announce(&desk, label, viewer, arguments.practitioner).await?;
+        let viewer = announced(&speaker.node, &desk, label, arguments.practitioner).await?;
         let events = proved(&speaker.node, &desk, label, arguments.genesis.as_deref()).await?;
         let rows = rows(console, &mut names, &events, viewer).await;
         let skipped = arguments.last.map_or(0, |last| rows.len().saturating_sub(last));
@@ -87,7 +85,7 @@ pub async fn run(common: &Common, console: &Console, arguments: HistoryArguments
 
 /// Who looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Viewer {
+pub enum Viewer {
     Person,
     Guardian,
     Auditor,
@@ -106,9 +104,10 @@ impl Viewer {
 }
 
 /// Whoever is not the person tells the account first that its journal is about to be read.
-async fn announce(desk: &Desk, label: &Label, viewer: Viewer, named: Option<PractitionerId>) -> Result<(), Fault> {
+pub async fn announced(node: &NodeClient, desk: &Desk, label: &Label, named: Option<PractitionerId>) -> Result<Viewer, Fault> {
+    let viewer = Viewer::of(&node.account(label).await?, &desk.key());
     let practitioner = match viewer {
-        Viewer::Person => return Ok(()),
+        Viewer::Person => return Ok(viewer),
         Viewer::Guardian => None,
         Viewer::Auditor => Some(named.unwrap_or_else(|| Practitioner::id_of(&desk.key()))),
     };
@@ -118,7 +117,7 @@ async fn announce(desk: &Desk, label: &Label, viewer: Viewer, named: Option<Prac
             rule: Some(rule.code().into()),
             ..Fault::refused(format!("this history is not for this key: rule {rule}"))
         }),
-        _ => Ok(()),
+        _ => Ok(viewer),
     }
 }
 
@@ -144,8 +143,7 @@ pub async fn proved(node: &NodeClient, desk: &Desk, label: &Label, genesis: Opti
         }
         events.extend(page);
     }
-    let head = events.iter().fold(EMPTY_HEAD, |head, event| next_head(&head, &event.to_bytes()));
-    if head == account.journal_head { Ok(events) } else { Err(broken()) }
+    if journal_head(&events) == account.journal_head { Ok(events) } else { Err(broken()) }
 }
 
 fn broken() -> Fault {

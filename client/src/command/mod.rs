@@ -7,6 +7,7 @@ mod audit;
 mod audit_report;
 mod consent;
 mod consult;
+mod evidence;
 mod genesis;
 mod govern;
 mod guardian;
@@ -81,6 +82,11 @@ enum Command {
     History(history::HistoryArguments),
     /// Check a whole ledger from a copy of it, trusting only the founding document: for regulators, offline.
     Audit(audit::AuditArguments),
+    /// Files that prove something about the ledger to anybody, without a network.
+    #[command(subcommand)]
+    Evidence(evidence::EvidenceCommand),
+    /// Check an evidence file: what it proves, by whose signatures, up to which time. Reads no network.
+    Verify(evidence::VerifyArguments),
 }
 
 /// Does what was asked for.
@@ -103,6 +109,8 @@ pub fn run(cli: Cli, console: &Console) -> Result<(), Fault> {
         Command::Worklist(arguments) => online(review::worklist(&common, console, arguments)),
         Command::History(arguments) => online(history::run(&common, console, arguments)),
         Command::Audit(arguments) => audit::run(&common, console, &arguments),
+        Command::Evidence(command) => online(evidence::run(&common, console, command)),
+        Command::Verify(arguments) => evidence::run_verify(console, &arguments),
     }
 }
 

@@ -1,7 +1,8 @@
 //! What of a node's answers can be believed: what a certificate and a proof show, starting from the founding document.
 //!
 //! The founding document gives the first validator set. When another set signed a header, the sets between them are followed one
-//! by one: the last header of each set, certified by it, names the hash of the next. So a node can withhold, but not invent.
+//! by one: the last header of each set, certified by it, names the hash of the next. So a node can withhold, but not invent. What
+//! is believed is decided by the verifier of evidence; this file only asks the node for what that needs.
 
 use inro_contracts::block::Header;
 use inro_contracts::bytes::Canonical;
@@ -11,10 +12,10 @@ use inro_contracts::id::{BlockId, ChainId};
 use inro_contracts::state::StateKey;
 use inro_contracts::time::{Height, Time};
 use inro_contracts::tree::{FalseStateProof, StateProof};
-use inro_contracts::validator::ValidatorSet;
+use inro_evidence::{Certified, Change, Fault, Step, Walk};
 
 use crate::model::{At, ProvedAnswer};
-use crate::verify::{self, FalseAnswer, Verified};
+use crate::verify::FalseAnswer;
 use crate::{ClientError, NodeClient};
 
 /// Why an answer is not believed.
@@ -51,12 +52,11 @@ pub enum Distrust {
     },
 }
 
-/// A validator set that is believed, and from which block on.
+/// The validator sets that are believed, and the headers that led from one to the next.
 #[derive(Debug, Clone)]
 pub struct Trust {
-    chain: ChainId,
-    validators: ValidatorSet,
-    since: Height,
+    walk: Walk,
+    changes: Vec<Change>,
     verified: Option<BlockId>,
     fresh: Option<Freshness>,
     oldest: Option<(Height, Time)>,
@@ -74,8 +74,8 @@ pub struct Freshness {
 impl Trust {
     /// Begins with the founding.
     pub fn new(founding: &Founding) -> Self {
-        let (validators, since) = (founding.validators.clone(), Height(1));
-        Self { chain: founding.chain, validators, since, verified: None, fresh: None, oldest: None }
+        let walk = Walk::from_genesis(founding.chain, founding.validators.clone());
+        Self { walk, changes: Vec::new(), verified: None, fresh: None, oldest: None }
     }
 
     /// Refuses proofs that lead to an old block.
@@ -85,7 +85,12 @@ impl Trust {
 
     /// The ledger.
     pub fn chain(&self) -> ChainId {
-        self.chain
+        self.walk.chain()
+    }
+
+    /// The changes of the validator set that were followed so far.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
     }
 
     /// The oldest block that a believed answer was as of.
@@ -117,18 +122,24 @@ impl Trust {
         if self.verified == Some(id) {
             return Ok(());
         }
-        while let Verified::OtherValidators = verify::header(&self.chain, &self.validators, header, certificate)? {
+        let certified = Certified { header: header.clone(), certificate: certificate.clone() };
+        while self.is_of_a_later_set(header) {
             self.follow_to(node, header).await?;
         }
+        self.walk.certify_older(&certified).map_err(FalseAnswer::from)?;
         self.verified = Some(id);
         Ok(())
     }
 
+    fn is_of_a_later_set(&self, header: &Header) -> bool {
+        let newest = self.walk.newest();
+        header.chain == self.walk.chain() && header.height >= newest.from && header.validators != newest.hash()
+    }
+
     /// Goes on by one validator set, towards the one that signed `target`.
     async fn follow_to(&mut self, node: &NodeClient, target: &Header) -> Result<(), Distrust> {
-        let mut known = self.since;
+        let (mut known, mine) = (self.walk.newest().from, self.walk.newest().hash());
         let mut other = target.height;
-        let mine = self.validators.hash();
         // The set signed `known` and did not sign `other`; the last block that it signed before the change lies between them.
         while other.0.saturating_sub(known.0) > 1 {
             let middle = Height(known.0 + (other.0 - known.0) / 2);
@@ -138,17 +149,18 @@ impl Trust {
         if other <= known {
             return Err(broken);
         }
-        let last = node.header(At::Height(known)).await?;
+        let header = node.header(At::Height(known)).await?;
         let certificate = node.certificate(At::Height(known)).await?;
-        let checked = verify::header(&self.chain, &self.validators, &last, &certificate)?;
-        if last.height != known || checked == Verified::OtherValidators || last.next_validators == mine {
+        if header.height != known {
             return Err(broken);
         }
-        let next = node.validator_set(&last.next_validators).await?;
-        if next.hash() != last.next_validators {
-            return Err(broken);
+        let set = node.validator_set(&header.next_validators).await?;
+        let change = Change { certified: Certified { header, certificate }, set };
+        match self.walk.step(change.clone()) {
+            Ok(_) => self.changes.push(change),
+            Err(Fault { step: Step::HeaderValidators | Step::Change, .. }) => return Err(broken),
+            Err(fault) => return Err(FalseAnswer::from(fault).into()),
         }
-        (self.validators, self.since) = (next, other);
         Ok(())
     }
 

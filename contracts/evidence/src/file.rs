@@ -60,7 +60,7 @@ pub enum Start {
     /// With a header that the verifier was told to trust.
     Pinned {
         /// The header.
-        header: Header,
+        header: Box<Header>,
         /// The validator set that votes on the next block.
         set: ValidatorSet,
     },

@@ -4,7 +4,7 @@ use inro_contracts::account::Account;
 use inro_contracts::block::Header;
 use inro_contracts::bytes::encode;
 use inro_contracts::entry::Outcome;
-use inro_contracts::id::{ChainId, Label, TransactionId};
+use inro_contracts::id::{ChainId, Hash, Label, TransactionId};
 use inro_contracts::journal::{EMPTY_HEAD, Event, next_head};
 use inro_contracts::merkle::{self, BadInclusion};
 use inro_contracts::state::StateKey;
@@ -56,11 +56,12 @@ pub(crate) fn is_complete(header: &Header, label: &Label, account: &Account, eve
     for (event, number) in events.iter().zip(1..) {
         belongs(label, event, number)?;
     }
-    let mut head = EMPTY_HEAD;
-    for event in events {
-        head = next_head(&head, &encode(event));
-    }
-    Step::JournalHead.require(head == account.journal_head, || "an event is left out, moved or changed".into())
+    Step::JournalHead.require(journal_head(events) == account.journal_head, || "an event is left out, moved or changed".into())
+}
+
+/// The end of the chain of hashes over a journal's events (rule J-1).
+pub fn journal_head(events: &[Event]) -> Hash {
+    events.iter().fold(EMPTY_HEAD, |head, event| next_head(&head, &encode(event)))
 }
 
 fn in_order(header: &Header, events: &[Event]) -> Result<(), Fault> {

@@ -26,7 +26,7 @@ pub use file::{
 };
 pub use follow::{Followed, Unfollowed};
 pub use history::double_signers;
-pub use journal::{account_of, signatures_hold, transaction_id};
+pub use journal::{account_of, journal_head, signatures_hold, transaction_id};
 pub use proved::{Kind, Proved, Summary};
 pub use step::{Fault, Step, Verdict};
 pub use trust::{Anchor, Certified, Change, InForce, Signed, Walk};

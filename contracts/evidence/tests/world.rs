@@ -136,7 +136,7 @@ impl World {
 
     /// The same, beginning with a header that the verifier is told to trust.
     pub fn file_from(&self, pinned: Height, height: Height, statement: Statement) -> Evidence {
-        let header = self.tip().header(pinned).expect("the block is there").clone();
+        let header = Box::new(self.tip().header(pinned).expect("the block is there").clone());
         let changes = self.changes.iter().filter(|change| (pinned.0 + 1..height.0).contains(&change.certified.header.height.0));
         let changes = List::new(changes.cloned().collect()).expect("few changes");
         let start = Start::Pinned { header, set: self.set_at(pinned.next()) };

@@ -9,6 +9,7 @@ mod desk;
 mod gate;
 mod listen;
 mod problem;
+mod proofs;
 mod read;
 mod start;
 mod submit;
@@ -143,7 +144,9 @@ pub fn router(parts: Parts, stopping: CancellationToken) -> Router {
         .route("/v1/blocks/{height}", get(read::block))
         .route("/v1/headers/{height}", get(read::header))
         .route("/v1/certificates/{height}", get(read::certificate))
+        .route("/v1/history/{older}/{newer}", get(proofs::history))
         .route("/v1/transactions/{id}", get(wait::transaction))
+        .route("/v1/transactions/{id}/proof", get(proofs::entry))
         .route("/v1/transactions", post(submit::one).layer(DefaultBodyLimit::max(limits.body_bytes_max)))
         .route("/v1/transactions/batch", post(submit::batch).layer(DefaultBodyLimit::max(limits.batch_bytes_max)));
     if serve_metrics {

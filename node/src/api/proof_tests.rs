@@ -3,7 +3,11 @@
 use inro_contracts::account::Account;
 use inro_contracts::block::Header;
 use inro_contracts::certificate::Certificate;
+use inro_contracts::entry::Entry;
 use inro_contracts::fixture::patient;
+use inro_contracts::history::{check_consistency, check_inclusion};
+use inro_contracts::id::Hash;
+use inro_contracts::merkle::{InclusionProof, leaf_hash};
 use inro_contracts::state::Members;
 use inro_contracts::tree::StateProof;
 use inro_contracts::validator::ValidatorSet;
@@ -75,4 +79,47 @@ async fn a_validator_set_is_found_by_the_hash_in_headers() {
     assert_eq!(set, house.consortium.founding().validators);
     assert_eq!(house.get(&format!("/v1/validators/{}", "00".repeat(32))).await.problem(), (404, "not-found".into(), None));
     assert_eq!(house.get("/v1/validators/xyz").await.problem().0, 400);
+}
+
+#[tokio::test]
+async fn an_entry_is_proved_to_stand_in_its_block() {
+    let house = house();
+    let (first, second) = (house.opening(1), house.opening(2));
+    house.commit(&[first, second.clone()]);
+    house.commit(&[]);
+    let answer = house.get(&format!("/v1/transactions/{}/proof", ParsedTransaction::from(second.clone()).id().to_hex())).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let answer = answer.json();
+    let header: Header = serde_json::from_value(answer["header"].clone()).unwrap();
+    let certificate: Certificate = serde_json::from_value(answer["certificate"].clone()).unwrap();
+    assert_eq!((answer["index"].as_u64(), certificate.block), (Some(1), header.id()));
+    let path = InclusionProof { path: serde_json::from_value(answer["path"].clone()).unwrap() };
+    let entry = hex::decode(answer["entry"].as_str().unwrap()).unwrap();
+    path.check(&header.entries_root, &leaf_hash(&entry), 1, u64::from(header.entries)).unwrap();
+    assert_eq!(Entry::from_bytes(&entry).unwrap().transaction.to_bytes(), second.to_bytes());
+    let unknown = format!("/v1/transactions/{}/proof", "00".repeat(32));
+    assert_eq!(house.get(&unknown).await.problem(), (404, "not-found".into(), None));
+    assert_eq!(house.get("/v1/transactions/xyz/proof").await.problem().0, 400);
+}
+
+#[tokio::test]
+async fn two_headers_are_proved_consistent() {
+    let house = house();
+    for _ in 0..6 {
+        house.commit(&[]);
+    }
+    let header = async |height: u64| -> Header {
+        serde_json::from_value(house.get(&format!("/v1/headers/{height}")).await.json()).unwrap()
+    };
+    for (old, new) in [(1, 2), (2, 6), (3, 4), (5, 6)] {
+        let answer = house.get(&format!("/v1/history/{old}/{new}")).await.json();
+        let hashes = |name: &str| -> Vec<Hash> { serde_json::from_value(answer[name].clone()).unwrap() };
+        let (older, newer) = (header(old).await, header(new).await);
+        check_inclusion(&newer.history_root, new, old, &older.id(), &hashes("inclusion")).unwrap();
+        check_consistency(&newer.history_root, new, &older.history_root, old, &hashes("consistency")).unwrap();
+    }
+    for path in ["/v1/history/0/3", "/v1/history/3/3", "/v1/history/4/3", "/v1/history/x/3"] {
+        assert_eq!(house.get(path).await.problem().0, 400, "{path}");
+    }
+    assert_eq!(house.get("/v1/history/3/7").await.problem(), (404, "not-found".into(), None));
 }
