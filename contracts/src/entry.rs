@@ -58,7 +58,7 @@ impl Outcome {
     }
 
     /// The same with the mark of a key that a facility keeps.
-    pub(crate) fn custodially(self) -> Self {
+    pub fn custodially(self) -> Self {
         match self {
             Self::Applied => Self::AppliedCustodially,
             Self::Granted(granted) => Self::GrantedCustodially(granted),

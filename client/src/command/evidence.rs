@@ -230,18 +230,16 @@ fn statement(console: &Console, proved: &Proved) -> Vec<String> {
 }
 
 fn outcome_told(console: &Console, outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Applied => console.say(Word::OutcomeApplied, &[]),
-        Outcome::AppliedCustodially => {
-            format!("{} {}", console.say(Word::OutcomeApplied, &[]), console.say(Word::Custodially, &[]))
-        }
-        Outcome::Rejected(rule) => console.say(Word::OutcomeRejected, &[&rule]),
-        Outcome::Granted(granted) => console.say(Word::OutcomeGranted, &[&granted.records.len()]),
-        Outcome::Denied(denial) => {
-            let because = if console.language() == Language::Ja { denial_in_japanese(*denial) } else { denial.text() };
+    let told = match (outcome.granted(), outcome.denial(), outcome) {
+        (Some(granted), ..) => console.say(Word::OutcomeGranted, &[&granted.records.len()]),
+        (_, Some(denial), _) => {
+            let because = if console.language() == Language::Ja { denial_in_japanese(denial) } else { denial.text() };
             console.say(Word::OutcomeDenied, &[&denial.code(), &because])
         }
-    }
+        (.., Outcome::Rejected(rule)) => console.say(Word::OutcomeRejected, &[rule]),
+        _ => console.say(Word::OutcomeApplied, &[]),
+    };
+    if outcome.is_custodial() { format!("{told} {}", console.say(Word::Custodially, &[])) } else { told }
 }
 
 fn validators_told(console: &Console, proved: &Proved) -> Vec<String> {

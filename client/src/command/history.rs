@@ -218,7 +218,8 @@ async fn rows(console: &Console, names: &mut Names, events: &[Event], viewer: Vi
         let what = what(console, names, &transaction.action, &event.entry.outcome, &hidden).await;
         let time = moment(event.time, console.language());
         let outcome = &event.entry.outcome;
-        let custodially = if outcome.is_custodial() { format!(" {}", console.say(Word::Custodially, &[])) } else { String::new() };
+        let custodially =
+            if outcome.is_custodial() { format!(" {}", console.say(Word::Custodially, &[])) } else { String::new() };
         let id: TransactionId = ParsedTransaction::from(event.entry.transaction.clone()).id();
         let (decision, denial) = match (outcome.granted(), outcome.denial()) {
             (Some(_), _) => (json!("granted"), Value::Null),

@@ -95,11 +95,13 @@ fn replay(decision: &DecisionStatement, before: &[Event], mut facts: Facts) -> R
     if let Some(key) = state.missing.take() {
         return Err(Undecided::Missing(key));
     }
-    match again {
-        Ok(Decision::Granted(granted)) => Ok(Outcome::Granted(granted)),
-        Ok(Decision::Denied(denial)) => Ok(Outcome::Denied(denial)),
-        Err(fault) => Err(Step::Replay.failed(fault).into()),
-    }
+    let outcome = match again {
+        Ok(Decision::Granted(granted)) => Outcome::Granted(granted),
+        Ok(Decision::Denied(denial)) => Outcome::Denied(denial),
+        Err(fault) => return Err(Step::Replay.failed(fault).into()),
+    };
+    let custodial = state.followed.as_ref().is_some_and(|found| found.account.is_custodial_key(&signed.signer));
+    Ok(if custodial { outcome.custodially() } else { outcome })
 }
 
 fn parent_is_the_block_before(chain: &ChainId, decision: &DecisionStatement) -> Result<(), Fault> {
@@ -111,7 +113,7 @@ fn parent_is_the_block_before(chain: &ChainId, decision: &DecisionStatement) -> 
 /// Step V-22: the events before the access, which is an event itself if the account existed.
 fn events_before(decision: &DecisionStatement) -> Result<&[Event], Fault> {
     let access = &decision.access;
-    let decided = matches!(access.entry.outcome, Outcome::Granted(_) | Outcome::Denied(_));
+    let decided = access.entry.outcome.granted().is_some() || access.entry.outcome.denial().is_some();
     Step::AccessEvent.require(decided, || "the access was not decided".into())?;
     let place = (decision.head.header.height, access.index);
     let before = decision.events.partition_point(|event| (event.height, event.index) < place);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use inro_contracts::access::{AccessRequest, Basis, Reader};
-use inro_contracts::account::{Account, Powers};
+use inro_contracts::account::{Account, AccountOpening, Powers};
 use inro_contracts::block::Header;
 use inro_contracts::bytes::{Canonical, List, encode};
 use inro_contracts::category::{Categories, Category};
@@ -257,6 +257,8 @@ pub struct Story {
     pub nobody: TransactionId,
     /// One by a guardian, after the controller's key was replaced.
     pub guardian: TransactionId,
+    /// One by a person whose wallet the facility keeps, in the block that opened the account.
+    pub custodial: TransactionId,
     /// A block without anything on the account.
     pub quiet: Height,
 }
@@ -335,12 +337,36 @@ pub fn story() -> Story {
     let by_guardian = Action::Access(request(hanako, Reader::Person, Basis::Own, Purpose::FamilyRequest));
     let guardian = world.block(vec![(by_guardian, secret("guardian", 1))])[0];
 
+    let custodian = world.consortium.organisations[0].clone();
+    let first_key = patient(4).public();
+    let agreed = AccountOpening { chain: world.consortium.chain, custodian: custodian.id, first_key, custodial: true };
+    let open = Action::OpenAccount {
+        practitioner: custodian.practitioner_id,
+        custodian: custodian.id,
+        first_key,
+        custodial: true,
+        agreement: agreed.sign(&patient(4)),
+    };
+    let own = Action::Access(request(label(4), Reader::Person, Basis::Own, Purpose::PatientRequest));
+    let custodial = world.block(vec![(open, nurse), (own, patient(4))])[1];
+
     let member = world.consortium.organisations[2].clone();
     let suspend = Action::SetPractitionerStanding { organisation: member.id, practitioner: third, active: false };
     let asked = Action::Access(request(hanako, Reader::Practitioner(third), Basis::Grant, Purpose::Treatment));
     let nobody = Action::Access(request(label(9), Reader::Practitioner(reader), Basis::Grant, Purpose::Treatment));
     let last = world.block(vec![(suspend, member.authority.clone()), (asked, third_key), (nobody, reader_key)]);
-    Story { granted, denied, consult, emergency: broken[1], suspended: last[1], nobody: last[2], guardian, quiet, world }
+    Story {
+        granted,
+        denied,
+        consult,
+        emergency: broken[1],
+        suspended: last[1],
+        nobody: last[2],
+        guardian,
+        custodial,
+        quiet,
+        world,
+    }
 }
 
 impl Story {
@@ -363,6 +389,7 @@ impl Story {
             ("an access after a suspension in its block", world.decision(&self.suspended)),
             ("an access on an account that does not exist", world.decision(&self.nobody)),
             ("an access by a guardian", world.decision(&self.guardian)),
+            ("an access with a key that the facility keeps", world.decision(&self.custodial)),
             ("two headers far apart", world.consistency(Height(2), last)),
             ("two neighbouring headers", world.consistency(Height(6), Height(7))),
             ("the validators up to the last block", world.validators(last)),
