@@ -42,7 +42,7 @@ export async function verdict(file: Uint8Array, anchor: Anchor): Promise<{ prove
 
 export async function expectProved(file: Uint8Array, anchor: Anchor, expected: Partial<Summary>): Promise<void> {
   const found = await verdict(file, anchor);
-  expect('proved' in found, `refused: ${JSON.stringify(found)}`);
+  expect('proved' in found, `refused: ${canonical(found)}`);
   const parts = Object.fromEntries(Object.keys(expected).map((name) => [name, found.proved[name as keyof Summary]]));
   expectSame(parts, expected, 'what was proved');
 }

@@ -93,7 +93,7 @@ async function sealsRefuse(): Promise<void> {
   await story.otherDecides(granted([filled(2), filled(3)], false, true));
   await story.otherDecides(denied(10), { records: [filled(1)] });
   await story.happens(person, seal(label, EVERYTHING, { silent: true }));
-  await story.otherDecides(granted([], false, true));
+  await story.otherDecides(denied(10));
   await story.happens(person, unseal(label, noticed));
   await story.otherDecides(granted([]));
   const own = access(label, { by: custodian.physicianId });

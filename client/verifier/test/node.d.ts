@@ -1,11 +1,10 @@
 // As much of Node's own modules as the tests use, so that they need no package of declarations.
 
 declare module 'node:test' {
-  interface Context {
+  export interface Context {
     test(name: string, options: { timeout: number }, run: () => Promise<void> | void): Promise<void>;
   }
   export function test(name: string, options: { timeout: number }, run: (context: Context) => Promise<void> | void): Promise<void>;
-  export function after(run: () => Promise<void> | void): void;
 }
 
 declare module 'node:fs' {

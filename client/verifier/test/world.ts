@@ -174,8 +174,8 @@ export class World {
     this.voters = next;
   }
 
-  /** A certificate by all voters but the last one, or by those that are named. */
-  async certify(height: bigint, id: Bytes, signers: World['voters'] = this.voters.slice(0, Math.max(1, this.voters.length - 1)), round = 0): Promise<Bytes> {
+  /** A certificate by those that are named; otherwise of four voters by three, of fewer by all. */
+  async certify(height: bigint, id: Bytes, signers: World['voters'] = this.voters.filter((_, index) => index < 3 || index + 1 < this.voters.length), round = 0): Promise<Bytes> {
     const sorted = [...signers].sort((a, b) => compare(a.key.public, b.key.public));
     const signatures = await Promise.all(sorted.map(async ({ key }) => {
       const vote = join(this.chain, u8(2), u64(height), u32(round), option(id), key.public);
