@@ -67,15 +67,18 @@ function showEntry(facts: Facts, { number, signer, action, outcome }: Entry, id:
 
 function outcomeWords(language: Language, outcome: Outcome): string {
   const sentence = OUTCOMES[outcome.is]!;
+  const custodial = outcome.is === 'applied-custodially' || ('custodial' in outcome && outcome.custodial);
+  const mark = custodial ? say(language, PAGE.custodial) : '';
   switch (outcome.is) {
     case 'applied':
-    case 'applied-custodially': return say(language, sentence);
+    case 'applied-custodially': return say(language, sentence) + mark;
     case 'rejected': return say(language, sentence, RULES.get(outcome.rule)!);
-    case 'denied': return say(language, sentence, DENIAL_CODES.get(outcome.denial)!, say(language, DENIALS[outcome.denial]!));
+    case 'denied': return say(language, sentence, DENIAL_CODES.get(outcome.denial)!, say(language, DENIALS[outcome.denial]!)) + mark;
     case 'granted': return [
       say(language, sentence, outcome.records.length),
       outcome.more ? say(language, PAGE.recordsMore) : '',
       outcome.sealed ? say(language, PAGE.recordsSealed) : '',
+      mark,
     ].join('');
   }
 }

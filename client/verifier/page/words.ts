@@ -72,8 +72,9 @@ export const PAGE = {
   basis: both('根拠', 'Basis'),
   purpose: both('目的', 'Purpose'),
   records: both('許可された記録', 'Records granted'),
-  recordsMore: both('(続きあり)', '(and others)'),
-  recordsSealed: both('(封印されたものあり)', '(something is sealed)'),
+  custodial: both('(施設が本人のために預かる鍵による)', ' (by a key that the facility keeps for the person)'),
+  recordsMore: both('(続きあり)', ' (and others)'),
+  recordsSealed: both('(封印されたものあり)', ' (something is sealed)'),
   events: both('できごと', 'Events'),
   eventsCaption: both('口座の全履歴(新しい順)', 'The whole history of the account, the newest first'),
   showMore: both('さらに表示({} 件)', 'Show more ({})'),
@@ -110,7 +111,7 @@ export const KINDS: Readonly<Record<string, Sentence>> = {
 
 export const OUTCOMES: Readonly<Record<string, Sentence>> = {
   applied: both('有効', 'Applied'),
-  'applied-custodially': both('有効(施設が鍵を預かる本人の代行)', 'Applied (by a key that the facility keeps for the person)'),
+  'applied-custodially': both('有効', 'Applied'),
   rejected: both('却下(規則 {})', 'Rejected (rule {})'),
   granted: both('閲覧を許可(記録 {} 件)', 'Access granted ({} records)'),
   denied: both('閲覧を拒否({}: {})', 'Access denied ({}: {})'),

@@ -4,7 +4,7 @@
 import { compare, hex, same } from './bytes.js';
 import { type Consult, CONSENTS_MAX, type Followed, type KeptRecord, type Seal } from './follow.js';
 import { ACTIVE, type Desk, type Disaster, type Organisation, type Parameters, type Practitioner, type U64, holdsAt } from './ledger.js';
-import { type AccessRequest, ALL_CATEGORIES, type Categories, type Outcome, type Party, holdsCategory } from './transaction.js';
+import { type AccessRequest, ALL_CATEGORIES, type Categories, type Granted, type Party, holdsCategory } from './transaction.js';
 
 /** The state before an access. What is asked for and not there in any way (not even as absent) is the state's fault to report. */
 export interface State {
@@ -40,14 +40,17 @@ function unless(holds: boolean, denial: number): asserts holds {
   if (!holds) throw new Denied(denial);
 }
 
+/** The ledger's answer: what may be read, or the number of the denial. */
+export type Decision = Granted | number;
+
 /** Decides a request that `signer` signed. */
-export function decide(state: State, signer: Uint8Array, request: AccessRequest, now: U64): Outcome {
+export function decide(state: State, signer: Uint8Array, request: AccessRequest, now: U64): Decision {
   try {
     const requester = request.practitioner && requesterOf(state, request.practitioner, signer, now);
     unless(state.followed !== undefined, 4);
     return new Asker(state, state.followed, signer, requester, now).answer(request);
   } catch (error) {
-    if (error instanceof Denied) return { is: 'denied', denial: error.denial };
+    if (error instanceof Denied) return error.denial;
     throw error;
   }
 }
@@ -101,7 +104,7 @@ class Asker {
     [this.#state, this.#account, this.#signer, this.#requester, this.#now] = [state, account, signer, requester, now];
   }
 
-  answer(request: AccessRequest): Outcome {
+  answer(request: AccessRequest): Granted {
     const permit = this.#permit(request);
     const categories = permit.categories & request.categories;
     unless(categories !== 0n, 9);
@@ -203,7 +206,7 @@ class Asker {
   }
 
   /** The records that are shown, and whether something sealed lets that show. */
-  #select(request: AccessRequest, permit: Permit): Outcome {
+  #select(request: AccessRequest, permit: Permit): Granted {
     const shown: Uint8Array[] = [];
     let sealed = false;
     for (const [name, record] of this.#inQuestion(request, permit)) {
@@ -213,7 +216,7 @@ class Asker {
       if (sight === SHOWN && shown.push(record.id) > GRANTED_MAX) break;
     }
     unless(shown.length > 0 || !sealed, 10);
-    return { is: 'granted', records: shown.slice(0, GRANTED_MAX), more: shown.length > GRANTED_MAX, sealed };
+    return { records: shown.slice(0, GRANTED_MAX), more: shown.length > GRANTED_MAX, sealed };
   }
 
   /** The records after the one at which an earlier answer ended, in the order of their ids. */

@@ -1,8 +1,8 @@
 // A decision, made again (docs/spec/evidence.md): steps V-21 to V-27. The state before the access is put together from proved
 // objects and from the account's journal.
 
-import { compare, hex, same } from './bytes.js';
-import { type State, MS_OF_DAY, decide } from './decision.js';
+import { hex, same } from './bytes.js';
+import { type Decision, type State, MS_OF_DAY, decide } from './decision.js';
 import type { DecisionStatement, Fact, Located } from './file.js';
 import { Followed } from './follow.js';
 import { accountIs, isComplete, signaturesHold, standsIn } from './journal.js';
@@ -36,7 +36,8 @@ export async function decisionHolds(chain: Uint8Array, decision: DecisionStateme
   facts.followed = Followed.after(before);
   for (const located of decision.earlier) facts.change(located, header.time);
   const again = decide(facts, signer, request, header.time);
-  require(27, isSameOutcome(again, access.entry.outcome), 'another outcome follows from the rules');
+  const custodial = facts.followed?.custodial === true && same(facts.followed.controller, signer);
+  require(27, isOutcomeOf(again, custodial, access.entry.outcome), 'another outcome follows from the rules');
 }
 
 function parentIsTheBlockBefore(chain: Uint8Array, { head: { header }, parent }: DecisionStatement): void {
@@ -71,12 +72,14 @@ const CHANGES: ReadonlySet<string> = new Set([
   'register-practitioner', 'renew-practitioner', 'rotate-practitioner', 'set-practitioner-standing', 'close-review',
 ]);
 
-/** Is it the same outcome, to the last record? */
-function isSameOutcome(a: Outcome, b: Outcome): boolean {
-  if (a.is === 'denied') return b.is === 'denied' && a.denial === b.denial;
-  if (a.is !== 'granted' || b.is !== 'granted') return false;
-  return a.more === b.more && a.sealed === b.sealed && a.records.length === b.records.length
-    && a.records.every((record, index) => compare(record, b.records[index]!) === 0);
+/** Is this the decision's outcome, to the last record and to the mark of a key that a facility keeps? */
+function isOutcomeOf(decision: Decision, custodial: boolean, outcome: Outcome): boolean {
+  if (outcome.is !== 'granted' && outcome.is !== 'denied') return false;
+  if (outcome.custodial !== custodial) return false;
+  if (outcome.is === 'denied') return decision === outcome.denial;
+  return typeof decision === 'object' && decision.more === outcome.more && decision.sealed === outcome.sealed
+    && decision.records.length === outcome.records.length
+    && decision.records.every((record, index) => same(record, outcome.records[index]!));
 }
 
 const NO_DESK: Desk = { day: 0n, used: 0, open: [] };

@@ -126,8 +126,15 @@ export type Outcome =
   | { readonly is: 'applied' }
   | { readonly is: 'rejected'; readonly rule: number }
   | { readonly is: 'applied-custodially' }
-  | { readonly is: 'granted'; readonly records: readonly Uint8Array[]; readonly more: boolean; readonly sealed: boolean }
-  | { readonly is: 'denied'; readonly denial: number };
+  | ({ readonly is: 'granted'; readonly custodial: boolean } & Granted)
+  | { readonly is: 'denied'; readonly custodial: boolean; readonly denial: number };
+
+/** What a granted access may read. */
+export interface Granted {
+  readonly records: readonly Uint8Array[];
+  readonly more: boolean;
+  readonly sealed: boolean;
+}
 
 /** A committed transaction, with what became of it and the bytes that are hashed. */
 export interface Entry {
@@ -211,8 +218,11 @@ function readOutcome(reader: Reader): Outcome {
     case 1: return APPLIED;
     case 2: return { is: 'rejected', rule: reader.oneOf(RULE_NUMBERS, 'rule') };
     case 3: return { is: 'applied-custodially' };
-    case 4: return { is: 'granted', records: reader.list(128, readId), more: reader.bool(), sealed: reader.bool() };
-    case 5: return { is: 'denied', denial: reader.oneOf(DENIAL_NUMBERS, 'denial') };
+    // With 6 and 7 the facility keeps the key that asked for the person.
+    case 4:
+    case 6: return { is: 'granted', custodial: number === 6, records: reader.list(128, readId), more: reader.bool(), sealed: reader.bool() };
+    case 5:
+    case 7: return { is: 'denied', custodial: number === 7, denial: reader.oneOf(DENIAL_NUMBERS, 'denial') };
     default: throw new Malformed(`${number} is no outcome`);
   }
 }

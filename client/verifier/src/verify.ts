@@ -20,10 +20,17 @@ export interface Proved {
   readonly summary: Summary;
 }
 
-/** An outcome in JSON, as everywhere: `"applied"`, `{"granted": …}`, `{"denied": "D-1.10"}`, `{"rejected": "T-6"}`. */
+/** An outcome in JSON, as everywhere: `"applied"`, `{"granted": …}`, `{"denied": "D-1.10"}`, `{"rejected": "T-6"}`; where a facility
+ * keeps the key that signed, the word ends in `-custodially`. */
 export type OutcomeJson =
-  | 'applied' | 'applied-custodially' | { readonly rejected: string } | { readonly denied: string }
-  | { readonly granted: { readonly records: readonly string[]; readonly more: boolean; readonly sealed: boolean } };
+  | 'applied' | 'applied-custodially' | { readonly rejected: string } | { readonly denied: string } | { readonly 'denied-custodially': string }
+  | { readonly granted: GrantedJson } | { readonly 'granted-custodially': GrantedJson };
+
+interface GrantedJson {
+  readonly records: readonly string[];
+  readonly more: boolean;
+  readonly sealed: boolean;
+}
 
 /** What was proved, in few fields; those that do not apply are left out. */
 export interface Summary {
@@ -136,7 +143,13 @@ function outcomeJson(outcome: Outcome): OutcomeJson {
     case 'applied':
     case 'applied-custodially': return outcome.is;
     case 'rejected': return { rejected: RULES.get(outcome.rule)! };
-    case 'granted': return { granted: { records: outcome.records.map(hex), more: outcome.more, sealed: outcome.sealed } };
-    case 'denied': return { denied: DENIALS.get(outcome.denial)! };
+    case 'granted': {
+      const granted = { records: outcome.records.map(hex), more: outcome.more, sealed: outcome.sealed };
+      return outcome.custodial ? { 'granted-custodially': granted } : { granted };
+    }
+    case 'denied': {
+      const denied = DENIALS.get(outcome.denial)!;
+      return outcome.custodial ? { 'denied-custodially': denied } : { denied };
+    }
   }
 }

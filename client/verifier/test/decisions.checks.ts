@@ -8,7 +8,7 @@ import {
 } from './actions.js';
 import { type Check, expectProved, expectRefused } from './check.js';
 import { type Bytes, bool, filled, join, list, u32, u64, u8, validity } from './codec.js';
-import { APPLIED, FOR_EVER, Key, World, denied, granted, organisation, practitioner } from './world.js';
+import { APPLIED, FOR_EVER, Key, World, custodially, denied, granted, organisation, practitioner } from './world.js';
 
 /** Two houses: the first is the custodian of an account with records 01 to 03 (a referral, a diagnosis, a referral). */
 class Story {
@@ -20,10 +20,10 @@ class Story {
     [this.world, this.person, this.label] = [world, person, label];
   }
 
-  static async begin(): Promise<Story> {
+  static async begin(custodial = false): Promise<Story> {
     const world = await World.found(2);
     const person = await Key.make();
-    const { label, line } = await world.open(person);
+    const { label, line } = await world.open(person, custodial);
     await world.commit([line]);
     const story = new Story(world, person, label);
     for (const [name, category] of [[1, 1], [2, 10], [3, 1]] as const) {
@@ -239,6 +239,18 @@ async function pagesGoOn(): Promise<void> {
   await story.decides(person, access(label, { purpose: 6, after: all[127]! }), granted(all.slice(128)), []);
 }
 
+async function keysThatAFacilityKeepsLeaveTheirMark(): Promise<void> {
+  const story = await Story.begin(true);
+  const { label, person, custodian, world } = story;
+  const all = granted([filled(1), filled(2), filled(3)]);
+  await story.decides(person, access(label, { purpose: 6 }), custodially(all), []);
+  await story.decides(person, access(label, { purpose: 1 }), custodially(denied(8)), []);
+  await story.decides(custodian.physician, access(label, { by: custodian.physicianId }), all, story.facts(custodian));
+  await expectRefused(await story.asked(person, access(label, { purpose: 6 }), all, []), world.anchor, 'V-27');
+  const own = access(label, { by: custodian.physicianId });
+  await expectRefused(await story.asked(custodian.physician, own, custodially(all), story.facts(custodian)), world.anchor, 'V-27');
+}
+
 export const decisionChecks: readonly Check[] = [
   { name: 'grants permit, and revocations end them', run: grantsPermitAndRevocationsEnd },
   { name: 'seals refuse, and show only what they let show', run: sealsRefuse },
@@ -250,5 +262,6 @@ export const decisionChecks: readonly Check[] = [
   { name: 'requesters who may not act are denied', run: requestersWhoMayNotActAreDenied },
   { name: 'changes earlier in the same block count', run: changesInTheSameBlockCount },
   { name: 'a decision that does not follow from the rules is refused', run: falseDecisionsAreRefused },
+  { name: 'a key that a facility keeps leaves its mark on what it asked for', run: keysThatAFacilityKeepsLeaveTheirMark },
   { name: 'an answer of many records goes on after its last one', run: pagesGoOn },
 ];

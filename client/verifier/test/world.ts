@@ -53,6 +53,11 @@ export function denied(number: number): Bytes {
   return Uint8Array.of(5, number);
 }
 
+/** The outcome of an access whose key a facility keeps. */
+export function custodially(outcome: Bytes): Bytes {
+  return join(u8(outcome[0]! + 2), outcome.subarray(1));
+}
+
 /** What stands in a block: a signed transaction, its outcome, and the account whose event it is. */
 export interface Line {
   readonly transaction: Bytes;
@@ -69,6 +74,7 @@ interface Journal {
 export interface AccountPart {
   readonly custodian: Bytes;
   readonly controller: Bytes;
+  readonly custodial?: boolean;
   readonly guardians?: readonly Bytes[];
 }
 
@@ -137,7 +143,7 @@ export class World {
     const { id, physician, physicianId } = this.houses[0]!;
     const agreement = await person.sign('account-opening', this.chain, id, person.public, bool(custodial));
     const label = taggedHash('label', person.public);
-    this.#accounts.set(hex(label), { custodian: id, controller: person.public });
+    this.#accounts.set(hex(label), { custodian: id, controller: person.public, custodial });
     const transaction = await this.sign(physician, join(u8(40), physicianId, id, person.public, bool(custodial), agreement));
     return { label, line: { transaction, outcome: APPLIED, account: label } };
   }
@@ -299,8 +305,8 @@ export function practitioner({ id }: House, key: Bytes, role: number, standing: 
   return join(id, key, u8(role), filled(7), validity(0n, FOR_EVER), u8(standing));
 }
 
-function accountObject({ custodian, controller, guardians = [] }: AccountPart, { events, head }: Journal): Bytes {
-  return join(custodian, controller, bool(false), list(guardians), option(undefined), u64(BigInt(events.length)), head);
+function accountObject({ custodian, controller, custodial = false, guardians = [] }: AccountPart, { events, head }: Journal): Bytes {
+  return join(custodian, controller, bool(custodial), list(guardians), option(undefined), u64(BigInt(events.length)), head);
 }
 
 function setOf(voters: World['voters']): Bytes {
