@@ -117,7 +117,9 @@ function eventRow(language: Language, row: HTMLTableRowElement, { height, time, 
   const reader = action.does !== 'access' ? ''
     : action.request.practitioner ? say(language, PAGE.practitioner, hex(action.request.practitioner).slice(0, 16)) : say(language, PAGE.person);
   row.insertCell().append(timeElement(language, time));
-  for (const text of [String(height), say(language, ACTIONS[number]!), reader, outcomeWords(language, outcome)]) {
+  const what = action.does !== 'access' ? say(language, ACTIONS[number]!)
+    : say(language, PAGE.accessFor, say(language, PURPOSES[PURPOSE_CODES.get(action.request.purpose)!]!), say(language, BASES[action.request.basis.of]!));
+  for (const text of [String(height), what, reader, outcomeWords(language, outcome)]) {
     row.insertCell().textContent = text;
   }
 }

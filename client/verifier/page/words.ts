@@ -72,6 +72,7 @@ export const PAGE = {
   basis: both('根拠', 'Basis'),
   purpose: both('目的', 'Purpose'),
   records: both('許可された記録', 'Records granted'),
+  accessFor: both('閲覧の請求(目的: {}、根拠: {})', 'Access (for {}, by {})'),
   custodial: both('(施設が本人のために預かる鍵による)', ' (by a key that the facility keeps for the person)'),
   recordsMore: both('(続きあり)', ' (and others)'),
   recordsSealed: both('(封印されたものあり)', ' (something is sealed)'),
@@ -113,7 +114,7 @@ export const OUTCOMES: Readonly<Record<string, Sentence>> = {
   applied: both('有効', 'Applied'),
   'applied-custodially': both('有効', 'Applied'),
   rejected: both('却下(規則 {})', 'Rejected (rule {})'),
-  granted: both('閲覧を許可(記録 {} 件)', 'Access granted ({} records)'),
+  granted: both('閲覧を許可(記録 {} 件)', 'Access granted (records: {})'),
   denied: both('閲覧を拒否({}: {})', 'Access denied ({}: {})'),
 };
 
