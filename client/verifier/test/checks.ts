@@ -9,5 +9,5 @@ import { treeChecks } from './tree.checks.js';
 import { type Vectors, vectorChecks } from './vectors.checks.js';
 
 export function allChecks(vectors: readonly Vectors[]): Check[] {
-  return [...cryptoChecks, ...treeChecks, ...genesisChecks, ...fileChecks, ...decisionChecks, ...vectors.flatMap(vectorChecks)];
+  return [...cryptoChecks, ...treeChecks, ...genesisChecks, ...fileChecks, ...decisionChecks, ...vectorChecks(vectors)];
 }
