@@ -28,6 +28,8 @@ use crate::process::{Process, program};
 /// How long anything that has to happen may take before a test fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
+const HONEST_PROGRAM: &str = "inro-node";
+const HONEST_ARGUMENTS: [&str; 3] = ["run", "--config", "node.toml"];
 const NAMES: [(&str, OrganisationKind); 4] = [
     ("A Clinic", OrganisationKind::Clinic),
     ("Kamakura Clinic", OrganisationKind::Clinic),
@@ -243,6 +245,13 @@ impl Cluster {
         node.program = program(name);
         node.arguments = vec!["--config".into(), "node.toml".into()];
         node.arguments.extend(further.iter().map(|argument| (*argument).to_owned()));
+    }
+
+    /// From its next start on, the node is the honest one again.
+    pub fn restore_program(&mut self, node: usize) {
+        let node = &mut self.nodes[node];
+        node.program = program(HONEST_PROGRAM);
+        node.arguments = HONEST_ARGUMENTS.map(str::to_owned).to_vec();
     }
 
     /// Changes a node's configuration, from its next start on.
@@ -474,8 +483,8 @@ fn settle(
         consensus_port,
         exchange_port,
         client: NodeClient::new(&format!("http://127.0.0.1:{api_port}")).expect("a loopback address is a node's address"),
-        program: program("inro-node"),
-        arguments: ["run", "--config", "node.toml"].map(str::to_owned).to_vec(),
+        program: program(HONEST_PROGRAM),
+        arguments: HONEST_ARGUMENTS.map(str::to_owned).to_vec(),
         process: None,
         stopped: Vec::new(),
     };

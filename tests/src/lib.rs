@@ -2,6 +2,7 @@
 //! whatever was done to it. Nothing here is part of a program that a facility runs.
 
 pub mod bench;
+pub mod cheats;
 pub mod cluster;
 pub mod consortium;
 pub mod forgery;
@@ -11,5 +12,7 @@ pub mod metrics;
 pub mod play;
 pub mod ports;
 pub mod process;
+pub mod race;
+pub mod reading;
 pub mod revocation;
 pub mod seed;

@@ -5,6 +5,7 @@ mod agreement;
 mod architecture;
 mod audit;
 mod byzantine;
+mod cheating_custodians;
 mod copies;
 mod crashes;
 mod evidence;

@@ -13,6 +13,8 @@
 //! What it refuses to do: to decide anything that the ledger has not decided, and to write one readable byte of a payload.
 
 mod arrivals;
+#[cfg(feature = "byzantine")]
+mod byzantine;
 mod deposits;
 mod door;
 mod erasures;
