@@ -21,6 +21,8 @@ use crate::revocation::{Deed, Operation, Place};
 /// How many take part.
 #[derive(Debug, Clone, Copy)]
 pub struct Course {
+    /// Payloads that are fetched long before, so that whoever remembers has something to remember.
+    pub fetched_before: usize,
     /// Payloads that are fetched while the revocation is under way.
     pub fetched_beside: usize,
     /// Payloads that are fetched as soon as it is acknowledged.
@@ -44,11 +46,10 @@ pub async fn run(reading: &Reading, course: Course, revoking: &NodeClient) -> Ve
     let place = Some((grant.height.0, grant.index));
     history.push(Operation { id: grant.id, deed: Deed::Permit, called, returned: Some(Instant::now()), place });
 
-    // The first is fetched long before, so that whoever remembers has something to remember.
-    let first = ask(reading, 1).await;
+    let before = ask(reading, course.fetched_before).await;
     let (beside, after) = (ask(reading, course.fetched_beside).await, ask(reading, course.fetched_after).await);
-    let mut accesses = [&first[..], &beside, &after].concat();
-    let mut released = fetch(reading, &first).await;
+    let mut accesses = [&before[..], &beside, &after].concat();
+    let mut released = fetch(reading, &before).await;
     tokio::time::sleep(course.quiet).await;
 
     let template = reading.request(&reading.records[..1]).await;

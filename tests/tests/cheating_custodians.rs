@@ -8,6 +8,7 @@ mod payloads;
 use inro_contracts::id::{RecordId, TransactionId};
 use inro_tests::cheats::Cheat;
 use inro_tests::cluster::{Cluster, Shape};
+use inro_tests::invariants::Verdict;
 use inro_tests::reading::{CUSTODIAN, READER, Reading};
 use std::path::Path;
 
@@ -93,4 +94,14 @@ async fn assert_an_honest_custodian_hands_over(reading: &mut Reading, text: &[u8
     let payload = reading.reader.desk.payload(&access, &record).await.expect("the payload is there");
     assert!(payload.bytes == text, "the payload is the one that was handed in");
     assert_eq!(reading.reports(&access).await, [], "nobody complains of an honest custodian");
+    assert_the_ledger_holds(reading, &[0, 1, 2, 3]).await;
+}
+
+/// Whatever a custodian did at its desk, the ledger is sound, and no log has a label or a record's id in it.
+async fn assert_the_ledger_holds(reading: &Reading, nodes: &[usize]) {
+    let verdict = Verdict::of(&reading.cluster, nodes).await;
+    verdict.equal_blocks_and_state_roots_at_every_height();
+    verdict.one_certificate_per_height_and_it_verifies();
+    verdict.no_key_signed_twice(&[]);
+    verdict.no_panic_and_no_canary_in_any_log();
 }

@@ -16,7 +16,8 @@ use inro_tests::reading::{CUSTODIAN, READER, Reading};
 use inro_tests::revocation::{Deed, Operation, Violation, check};
 
 use super::{
-    CANARY, assert_no_canary, assert_nothing_is_shown, be_impatient, become_a_cheat, chart, contains, replace_custodian,
+    CANARY, assert_no_canary, assert_nothing_is_shown, assert_the_ledger_holds, be_impatient, become_a_cheat, chart, contains,
+    replace_custodian,
 };
 
 /// A member whose machine is run by somebody greedy.
@@ -135,6 +136,7 @@ async fn what_is_served_without_a_record_needs_a_dishonest_reader_too_and_the_ch
         greedy.ask(&custodian, &object(&reading, own.id, first)).await.is_ok_and(|bytes| !contains(&bytes, CANARY.as_bytes()))
     );
     greedy.leave().await;
+    assert_the_ledger_holds(&reading, &[0, 1, 2, 3]).await;
 }
 
 fn denial_of(outcome: &Outcome) -> inro_contracts::access::Denial {
