@@ -280,7 +280,12 @@ impl Desk {
                     }
                     Err(Trouble::Final(detail)) => {
                         let honest = self.is_withdrawn(wanted);
-                        return self.settle(wanted, state, PayloadFault::Withheld, &detail, !honest).await;
+                        if honest || matches!(source, Source::Here) {
+                            return self.settle(wanted, state, PayloadFault::Withheld, &detail, !honest).await;
+                        }
+                        // What the custodian goes by may stand in a block that this node does not have yet: nobody is accused
+                        // before patience is at its end.
+                        last = detail;
                     }
                     Err(Trouble::Passing(detail, bytes)) => {
                         came = came.max(bytes);

@@ -3,7 +3,8 @@
 use inro_contracts::access::PayloadFault;
 use inro_contracts::transaction::Action;
 use inro_tests::cheats::Cheat;
-use inro_tests::reading::{CUSTODIAN, Reading};
+use inro_tests::consortium::patient;
+use inro_tests::reading::{CUSTODIAN, READER, Reading};
 
 use super::{assert_an_honest_custodian_hands_over, assert_nothing_is_shown, become_a_cheat, chart, found, replace_custodian};
 
@@ -102,4 +103,34 @@ async fn one_flipped_bit_anywhere_is_refused_and_reported() {
     }
     assert!(reading.cluster.nodes[CUSTODIAN].process_id().is_some());
     assert_an_honest_custodian_hands_over(&mut reading, &chart("first")).await;
+}
+
+/// A machine slept while the patient revoked. It woke, fetched what had been granted to its practitioner before, was refused, found
+/// no revocation on its own ledger, which was a few blocks behind, and stated for ever that the custodian withheld a payload.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_honest_custodian_is_not_accused_by_a_reader_whose_ledger_is_behind() {
+    let mut cluster = found(None);
+    cluster.start_all().await;
+    let reading = Reading::begin(cluster, &[&chart("first")]).await;
+    reading.wait_connected().await;
+    let grant = reading.grant().await;
+    let access = reading.granted(&reading.records).await;
+    reading.cluster.pause(READER);
+    let meanwhile = async {
+        reading.own().act(reading.revocation(&grant)).await.expect("the others commit it");
+        for _ in 0..5 {
+            let opening = reading.cluster.consortium.open_account(CUSTODIAN, &patient());
+            reading.cluster.apply(CUSTODIAN, &opening).await;
+        }
+        reading.cluster.resume(READER);
+    };
+    let (answer, ()) = tokio::join!(reading.fetch(&access), meanwhile);
+    assert_eq!(answer.records[0].state, "failed", "{answer:?}");
+    assert_nothing_is_shown(&reading, &access, &reading.records[0]).await;
+    let refused = |action: &Action| matches!(action, Action::RefuseDisclosure { access: of, .. } if *of == access);
+    reading.wait_journal("the refusal", |event| refused(&event.entry.transaction.transaction.action)).await;
+    // A report would be on the ledger by now.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    reading.cluster.wait_level(&[CUSTODIAN, READER]).await;
+    assert_eq!(reading.reports(&access).await, [], "the refusal was honest");
 }
