@@ -119,10 +119,11 @@ fn arbitrary_bytes_are_refused_without_a_panic() {
 #[test]
 fn a_file_cut_off_anywhere_is_malformed() {
     let story = story();
+    let anchor = story.world.anchor();
     for (name, evidence) in story.all() {
         let bytes = evidence.to_bytes();
         for length in (0..bytes.len()).step_by(7) {
-            let fault = verify(&bytes[..length], &story.world.anchor()).expect_err(name);
+            let fault = verify(&bytes[..length], &anchor).expect_err(name);
             assert!(fault.is_malformed(), "{name}, {length} bytes: {fault}");
         }
     }
