@@ -469,7 +469,7 @@ enum Source {
 enum Trouble {
     /// The bytes are wrong.
     Wrong(PayloadFault, String),
-    /// It is refused, and asking again does not help.
+    /// It is refused; asking again helps only if this node does not have yet what the refusal rests on.
     Final(String),
     /// It may help to ask again, or somebody else; so many sealed bytes are here.
     Passing(String, u64),
