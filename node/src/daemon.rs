@@ -387,6 +387,8 @@ async fn keep_house(ledger: Arc<Ledger>, pool: Arc<Pool>, network: NetworkHandle
         let counters = network.counters();
         metrics.count_connections_refused("not-a-member", counters.connections_refused - counted.connections_refused);
         metrics.count_connections_refused("too-many", counters.connections_over_limit - counted.connections_over_limit);
+        metrics.count_payload_bytes("sent", counters.payload_bytes_sent - counted.payload_bytes_sent);
+        metrics.count_payload_bytes("received", counters.payload_bytes_received - counted.payload_bytes_received);
         counted = counters;
         if let Ok(free) = ledger.store().free_bytes() {
             metrics.disk_free_bytes.set(i64::try_from(free).unwrap_or(i64::MAX));

@@ -44,6 +44,12 @@ pub struct OriginLabel {
     origin: &'static str,
 }
 
+/// Which way.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DirectionLabel {
+    direction: &'static str,
+}
+
 /// Which route, by its template, and which answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RouteLabel {
@@ -87,6 +93,7 @@ pub struct Metrics {
     /// Members' machines connected now.
     pub peers_connected: Gauge,
     connections_refused: Family<CauseLabel, Counter>,
+    payload_bytes: Family<DirectionLabel, Counter>,
     /// Signatures that the sign guard refused to give. Any at all is for the operator to look into.
     pub sign_guard_refusals: Counter,
     /// Free bytes on the data folder's disk.
@@ -128,6 +135,7 @@ impl Metrics {
             synced_writes: Counter::default(),
             peers_connected: Gauge::default(),
             connections_refused: Family::default(),
+            payload_bytes: Family::default(),
             sign_guard_refusals: Counter::default(),
             disk_free_bytes: Gauge::default(),
             api_requests: Family::default(),
@@ -155,6 +163,11 @@ impl Metrics {
     /// Counts connections that were turned away.
     pub fn count_connections_refused(&self, cause: &'static str, count: u64) {
         self.connections_refused.get_or_create(&CauseLabel { cause }).inc_by(count);
+    }
+
+    /// Counts sealed payloads' bytes that went to members or came from them; `direction` is `sent` or `received`.
+    pub fn count_payload_bytes(&self, direction: &'static str, count: u64) {
+        self.payload_bytes.get_or_create(&DirectionLabel { direction }).inc_by(count);
     }
 
     /// Counts an answered request. `route` is the route's template, never a path.
@@ -215,6 +228,8 @@ impl Metrics {
         registry.register("synced_writes", "Writes that waited for the disk", self.synced_writes.clone());
         registry.register("peers_connected", "Members' machines connected", self.peers_connected.clone());
         registry.register("connections_refused", "Connections turned away", self.connections_refused.clone());
+        let payloads = self.payload_bytes.clone();
+        registry.register_with_unit("payload", "Sealed payloads exchanged with members", Unit::Bytes, payloads);
         let refusals = self.sign_guard_refusals.clone();
         registry.register("sign_guard_refusals", "Signatures that the sign guard refused to give", refusals);
         let free = self.disk_free_bytes.clone();
@@ -245,6 +260,7 @@ mod tests {
         metrics.count_rejected(Rule::UnknownAccount);
         metrics.count_refused("overloaded");
         metrics.count_accepted("local", 3);
+        metrics.count_payload_bytes("received", 5);
         metrics.count_request("/v1/accounts/{label}", 200);
         let text = metrics.text("# HELP engine_rounds Rounds.\n# TYPE engine_rounds gauge\nengine_rounds 2\n# EOF\n");
         for line in [
@@ -252,6 +268,7 @@ mod tests {
             "inro_transactions_rejected_total{rule=\"A-1\"} 1",
             "inro_admission_refused_total{cause=\"overloaded\"} 1",
             "inro_admission_accepted_total{origin=\"local\"} 3",
+            "inro_payload_bytes_total{direction=\"received\"} 5",
             "inro_api_requests_total{route=\"/v1/accounts/{label}\",status=\"200\"} 1",
             "engine_rounds 2",
         ] {
