@@ -257,22 +257,19 @@ impl Desk {
                 return self.settle(wanted, state, PayloadFault::NotForThisAccess, &fault.to_string(), false).await;
             }
         };
-        let patience = Instant::now() + Duration::from_millis(self.0.settings.patience_ms);
+        let patience = Duration::from_millis(self.0.settings.patience_ms);
+        let mut patient_until = Instant::now() + patience;
         let mut pause = PAUSE;
         let mut came = 0;
         let mut last = "nobody who has it could be reached".to_owned();
+        // What came before this node was stopped may be all of it.
+        let mut own_disk = self.0.arrivals.path(&wanted.object).exists().then_some(Source::Disk);
         loop {
-            for source in self.sources(wanted) {
+            for source in own_disk.take().into_iter().chain(self.sources(wanted)) {
                 match self.attempt(wanted, &secret, source, state).await {
                     Ok(()) => {
                         self.state_arrived(wanted).await;
-                        if let Source::Machine(machine) = source
-                            && self.0.settings.intermediates.contains(&machine)
-                        {
-                            // An intermediate that does not hear it deletes the deposit when its time is over.
-                            let _ = self.0.network.payload_taken(&machine, &wanted.object).await;
-                        }
-                        return;
+                        return self.say_taken(wanted).await;
                     }
                     Err(Trouble::Wrong(fault, detail)) => {
                         let _ = fs::remove_file(self.0.arrivals.path(&wanted.object));
@@ -288,12 +285,15 @@ impl Desk {
                         last = detail;
                     }
                     Err(Trouble::Passing(detail, bytes)) => {
-                        came = came.max(bytes);
+                        if bytes > came {
+                            // As long as something comes, it is waited for.
+                            (came, pause, patient_until) = (bytes, PAUSE, Instant::now() + patience);
+                        }
                         last = detail;
                     }
                 }
             }
-            if Instant::now() > patience || self.now().0 > wanted.until_ms {
+            if Instant::now() > patient_until || self.now().0 > wanted.until_ms {
                 let fault = if came > 0 { PayloadFault::Truncated } else { PayloadFault::Withheld };
                 return self.settle(wanted, state, fault, &last, true).await;
             }
@@ -333,6 +333,7 @@ impl Desk {
             match source {
                 Source::Machine(machine) => self.from_machine(machine, wanted, offset, pieces).await,
                 Source::Here => self.from_here(wanted, offset, pieces).await,
+                Source::Disk => Ok(()),
             }
         };
         let brought = bringing.await;
@@ -403,6 +404,15 @@ impl Desk {
         }
     }
 
+    /// Tells the intermediates that they need not keep it any longer, whoever it came from.
+    async fn say_taken(&self, wanted: &Wanted) {
+        let connected = self.0.network.connected();
+        for intermediate in self.0.settings.intermediates.iter().filter(|machine| connected.contains(machine)) {
+            // One that does not hear it deletes its copy when the access's lifetime is over.
+            let _ = self.0.network.payload_taken(intermediate, &wanted.object).await;
+        }
+    }
+
     async fn settle(
         &self,
         wanted: &Wanted,
@@ -461,6 +471,8 @@ impl Desk {
 /// Where a payload is asked for.
 #[derive(Clone, Copy)]
 enum Source {
+    /// What lies here from before, and nothing else.
+    Disk,
     Here,
     Machine(PublicKey),
 }

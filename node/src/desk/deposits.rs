@@ -37,6 +37,8 @@ struct Kept {
     arrived: u64,
     /// Somebody is bringing it now.
     open: bool,
+    /// The requester has it, and it was deleted: a custodian that brings it once more is told that everything is here.
+    taken: bool,
 }
 
 impl Deposits {
@@ -52,7 +54,7 @@ impl Deposits {
             let bytes = path.with_extension("sealed");
             match (deposit, fs::metadata(&bytes)) {
                 (Some(deposit), Ok(data)) if data.len() <= deposit.total => {
-                    kept.insert(deposit.object, Kept { deposit, arrived: data.len(), open: false });
+                    kept.insert(deposit.object, Kept { deposit, arrived: data.len(), open: false, taken: false });
                 }
                 _ => {
                     let _ = (fs::remove_file(&path), fs::remove_file(&bytes));
@@ -84,14 +86,20 @@ impl Deposits {
                 if known.deposit.total != deposit.total || known.deposit.requester != deposit.requester {
                     return Err(Refusal::BadOffset);
                 }
+                if known.taken {
+                    return Ok(Box::new(Taken(deposit.total)));
+                }
                 if known.open {
                     return Err(Refusal::Busy { retry_after_ms: 1_000 });
                 }
-            } else if kept.values().map(|kept| kept.deposit.total).sum::<u64>().saturating_add(deposit.total) > self.bytes_max {
-                return Err(Refusal::NoRoom);
+            } else {
+                let taken_up: u64 = kept.values().filter(|kept| !kept.taken).map(|kept| kept.deposit.total).sum();
+                if taken_up.saturating_add(deposit.total) > self.bytes_max {
+                    return Err(Refusal::NoRoom);
+                }
             }
             let arrived = known.map_or(0, |known| known.arrived);
-            kept.insert(deposit.object, Kept { deposit: *deposit, arrived, open: true });
+            kept.insert(deposit.object, Kept { deposit: *deposit, arrived, open: true, taken: false });
             arrived
         };
         let place = Place { kept: Arc::clone(&self.kept), object: deposit.object, path, held: arrived, file: None };
@@ -113,7 +121,7 @@ impl Deposits {
         if kept.deposit.requester != organisation {
             return Err(Refusal::OtherOrganisation);
         }
-        if kept.arrived < kept.deposit.total {
+        if kept.taken || kept.arrived < kept.deposit.total {
             return Err(Refusal::NotHere);
         }
         if offset > kept.deposit.total {
@@ -134,7 +142,7 @@ impl Deposits {
         let kept = self.kept();
         let mut held: Vec<Held> = kept
             .values()
-            .filter(|kept| kept.deposit.requester == organisation && of_access(&kept.deposit.object))
+            .filter(|kept| !kept.taken && kept.deposit.requester == organisation && of_access(&kept.deposit.object))
             .filter(|kept| question.after.is_none_or(|after| kept.deposit.object > after))
             .map(|kept| Held {
                 object: kept.deposit.object,
@@ -151,9 +159,10 @@ impl Deposits {
 
     /// The organisation that it was for has it.
     pub(super) fn remove_for(&self, organisation: OrganisationId, object: &ObjectId) {
-        let mine = self.kept().get(object).is_some_and(|kept| kept.deposit.requester == organisation);
-        if mine {
-            self.remove(object);
+        let mut kept = self.kept();
+        if let Some(kept) = kept.get_mut(object).filter(|kept| kept.deposit.requester == organisation) {
+            kept.taken = true;
+            self.delete(object);
         }
     }
 
@@ -168,6 +177,10 @@ impl Deposits {
 
     fn remove(&self, object: &ObjectId) {
         self.kept().remove(object);
+        self.delete(object);
+    }
+
+    fn delete(&self, object: &ObjectId) {
         let path = self.path(object);
         let _ = (fs::remove_file(path.with_extension("deposit")), fs::remove_file(path));
     }
@@ -237,6 +250,24 @@ impl SealedSink for Place {
             Ok(Ok(())) => Ok(()),
             _ => Err(Refusal::Fault),
         }
+    }
+}
+
+/// A deposit that was brought and taken: nothing is missing.
+struct Taken(u64);
+
+#[async_trait]
+impl SealedSink for Taken {
+    fn held(&self) -> u64 {
+        self.0
+    }
+
+    async fn append(&mut self, _: Bytes) -> Result<(), Refusal> {
+        Err(Refusal::BadOffset)
+    }
+
+    async fn finish(&mut self) -> Result<(), Refusal> {
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use inro_contracts::record::Record;
 use inro_contracts::state::{StateKey, load};
 use inro_contracts::time::{Height, Time};
 use inro_contracts::transaction::{Action, ParsedTransaction};
-use inro_network::{Deposit, ObjectId, SealedSource};
+use inro_network::{Deposit, ObjectId, PayloadError, Refusal, SealedSource};
 use inro_vault::VaultError;
 use tracing::warn;
 
@@ -23,6 +23,9 @@ use crate::store::StoredBlock;
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// How long a staged record that the ledger does not show is kept, in milliseconds.
 const STAGED_MS_MAX: u64 = 3_600_000;
+/// Pauses between two attempts to leave a payload with an intermediate: the first, and the longest.
+const DEPOSIT_PAUSE: Duration = Duration::from_millis(100);
+const DEPOSIT_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Follows every committed block: destroys what the ledger says is erased, and deposits what intermediates are to keep.
 pub(super) async fn follow_blocks(desk: Desk) {
@@ -30,6 +33,14 @@ pub(super) async fn follow_blocks(desk: Desk) {
     let path = desk.store().path().with_file_name("desk-height");
     let known = std::fs::read(&path).ok().and_then(|bytes| borsh::from_slice::<u64>(&bytes).ok());
     let mut done = Height(known.unwrap_or(0));
+    if !desk.0.settings.intermediates.is_empty() {
+        let reading = desk.clone();
+        match tokio::task::spawn_blocking(move || reading.last_height_without_living_accesses(done)).await {
+            Ok(Ok(height)) => done = height,
+            Ok(Err(fault)) => return warn!(%fault, "the desk does not follow the ledger"),
+            Err(_) => return,
+        }
+    }
     loop {
         let tip = committed.borrow_and_update().height;
         let first = done;
@@ -67,6 +78,7 @@ pub(super) async fn follow_blocks(desk: Desk) {
 impl Desk {
     /// Fails if an erased record could not be destroyed.
     async fn see_block(&self, block: &StoredBlock) -> Result<(), DeskFault> {
+        let mut accesses = Vec::new();
         for bytes in &block.entries {
             let deposits = !self.0.settings.intermediates.is_empty();
             let concerns = match Action::number_in(bytes) {
@@ -81,12 +93,19 @@ impl Desk {
             let id = ParsedTransaction::from(entry.transaction.clone()).id();
             match entry.transaction.transaction.action {
                 Action::EraseRecord { account, record, .. } => self.erase_here(account, record, block.header.time).await?,
-                Action::Access(_) => {
-                    let desk = self.clone();
-                    self.0.arrivals.tasks.spawn(async move { desk.deposit(id).await });
-                }
+                Action::Access(_) => accesses.push(id),
                 _ => {}
             }
+        }
+        // Only now: a block in which something could not be destroyed is seen again.
+        for id in accesses {
+            let desk = self.clone();
+            self.0.arrivals.tasks.spawn(async move {
+                tokio::select! {
+                    () = desk.deposit(id) => {}
+                    () = desk.0.stopping.cancelled() => {}
+                }
+            });
         }
         Ok(())
     }
@@ -112,19 +131,47 @@ impl Desk {
         self.0.erasures.find(account, record)
     }
 
-    /// Leaves what an access of another organisation grants with the configured intermediates, in case one of the two is away.
+    /// A height, at most `seen`, up to which no access can still be made use of: later ones are looked at again after a start,
+    /// because what they grant may not have reached the intermediates.
+    fn last_height_without_living_accesses(&self, seen: Height) -> Result<Height, DeskFault> {
+        let lifetime = self.0.ledger.view().parameters.access_ms;
+        let (now, mut height) = (self.now(), seen);
+        while height > Height(0) && self.store().header(height)?.is_some_and(|header| header.time.plus_ms(lifetime) >= now) {
+            height = Height(height.0 - 1);
+        }
+        Ok(height)
+    }
+
+    /// Leaves what an access of another organisation grants with the configured intermediates, in case one of the two is away. An
+    /// intermediate that is away itself is asked again, until the reader has the payload or the access's lifetime is over.
     async fn deposit(&self, id: TransactionId) {
         let Ok(Some(access)) = self.access(&id) else { return };
         let (Ok(own), Some(requester)) = (self.organisation(), access.organisation) else { return };
         if access.custodian != own || requester == own {
             return;
         }
-        for record in &access.records {
-            for intermediate in self.0.settings.intermediates.clone() {
-                if let Err(error) = self.deposit_one(id, &access, *record, requester, intermediate).await {
-                    warn!(%error, "a payload could not be left with an intermediate");
+        let until = access.at.plus_ms(self.0.ledger.view().parameters.access_ms);
+        let intermediates = &self.0.settings.intermediates;
+        let mut waiting: Vec<(RecordId, PublicKey)> =
+            access.records.iter().flat_map(|record| intermediates.iter().map(|intermediate| (*record, *intermediate))).collect();
+        let mut pause = DEPOSIT_PAUSE;
+        while !waiting.is_empty() && self.now() < until {
+            let Ok(Some(access)) = self.access(&id) else { return };
+            let mut again = Vec::new();
+            for (record, intermediate) in waiting {
+                let has_it = access.bits(&[record]).is_none_or(|bit| access.acknowledged & bit != 0);
+                if has_it {
+                    continue;
+                }
+                match self.deposit_one(id, &access, record, requester, intermediate, until).await {
+                    Ok(()) => {}
+                    Err(error) if is_passing(&error) => again.push((record, intermediate)),
+                    Err(error) => warn!(%error, "a payload could not be left with an intermediate"),
                 }
             }
+            waiting = again;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(DEPOSIT_PAUSE_MAX);
         }
     }
 
@@ -135,24 +182,30 @@ impl Desk {
         record: RecordId,
         requester: OrganisationId,
         intermediate: PublicKey,
-    ) -> Result<(), String> {
+        expires: Time,
+    ) -> Result<(), PayloadError> {
         let account = access.request.account;
         let asker = Asker::Organisation(requester);
-        let refused = |reason| inro_network::Refusal::from(reason);
-        let release = self.release(asker, id, account, record, 0).await.map_err(|reason| refused(reason).to_string())?;
-        let lifetime = self.0.ledger.view().parameters.access_ms;
-        let deposit = Deposit {
-            object: ObjectId::Record { access: id, account, record },
-            requester,
-            total: release.total(),
-            expires: access.at.plus_ms(lifetime),
-        };
+        let release = self.release(asker, id, account, record, 0).await.map_err(|reason| PayloadError::Source(reason.into()))?;
+        let object = ObjectId::Record { access: id, account, record };
+        let deposit = Deposit { object, requester, total: release.total(), expires };
         drop(release);
         let open = |offset| async move {
-            let release = self.release(asker, id, account, record, offset).await.map_err(refused)?;
+            let release = self.release(asker, id, account, record, offset).await.map_err(Refusal::from)?;
             Ok(Box::new(release) as Box<dyn SealedSource>)
         };
-        self.0.network.deposit_payload(&intermediate, &deposit, open).await.map_err(|error| error.to_string())
+        self.0.network.deposit_payload(&intermediate, &deposit, open).await
+    }
+}
+
+/// May the same deposit succeed later?
+fn is_passing(error: &PayloadError) -> bool {
+    match error {
+        PayloadError::Refused { refusal, .. } | PayloadError::Source(refusal) => {
+            matches!(refusal, Refusal::NotOnLedger | Refusal::Busy { .. } | Refusal::Fault)
+        }
+        PayloadError::Misbehaved { .. } => false,
+        _ => true,
     }
 }
 
