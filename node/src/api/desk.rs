@@ -101,7 +101,8 @@ pub(super) async fn intake(
     })
     .await?;
     let media = stream.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let items = take_in(&desk, label, &named, media.as_deref(), stream).await?;
+    let idle = Duration::from_millis(api.0.parts.limits.request_ms_max);
+    let items = take_in(&desk, label, &named, media.as_deref(), stream, idle).await?;
     Ok((StatusCode::CREATED, Json(json!({ "items": items }))).into_response())
 }
 
@@ -111,8 +112,9 @@ async fn take_in(
     named: &Named,
     media: Option<&str>,
     stream: SignedStream,
+    idle: Duration,
 ) -> Result<Vec<Value>, Problem> {
-    let mut body = stream.body.into_data_stream();
+    let mut body = pieces_within(stream.body, idle);
     let (mut held, mut hasher) = (BytesMut::new(), BodyHasher::new());
     while held.len() <= IN_MEMORY_MAX {
         match body.next().await {
@@ -131,14 +133,17 @@ async fn take_in(
     let hasher = Arc::new(std::sync::Mutex::new(hasher));
     let counting = Arc::clone(&hasher);
     let rest = body.map(move |piece| {
-        let piece = piece.map_err(std::io::Error::other)?;
+        let piece = piece?;
         counting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).update(&piece);
         Ok::<_, std::io::Error>(piece)
     });
     let first = futures::stream::iter([Ok::<_, std::io::Error>(held.freeze())]);
     let whole = tokio_util::io::StreamReader::new(Box::pin(first.chain(rest)));
     let unknown = description(label, Category::Other, ProviderFlags::default(), MediaType::unknown(), Value::Null);
-    let raw = desk.vault().stage(unknown, whole, wall_clock()).await?;
+    let raw = desk.vault().stage(unknown, whole, wall_clock()).await.map_err(|fault| match fault {
+        inro_vault::VaultError::Input(_) => Problem::bad_request("The body broke off."),
+        fault => fault.into(),
+    })?;
     let hasher = std::mem::take(&mut *hasher.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     let staged = match require_hash(hasher, stream.body_hash) {
         Ok(()) => stage_large(desk, label, named, media, raw.id).await,
@@ -146,6 +151,18 @@ async fn take_in(
     };
     desk.vault().discard(label, raw.id).await?;
     staged
+}
+
+/// A body's pieces. It may take as long as its length needs; a client of which nothing comes for `idle` is gone.
+fn pieces_within(body: Body, idle: Duration) -> impl futures::Stream<Item = std::io::Result<Bytes>> + Send + Unpin {
+    let next = move |mut body: axum::body::BodyDataStream| async move {
+        let piece = match tokio::time::timeout(idle, body.next()).await {
+            Ok(piece) => piece?.map_err(std::io::Error::other),
+            Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
+        };
+        Some((piece, body))
+    };
+    Box::pin(futures::stream::unfold(body.into_data_stream(), next))
 }
 
 fn require_hash(hasher: BodyHasher, expected: Hash) -> Result<(), Problem> {
@@ -312,10 +329,18 @@ fn show(desk: &Desk, fetching: &Fetching, headers: &HeaderMap) -> Result<Respons
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
     let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
-    let (from, count, status) = match range.map(|range| byte_range(range, length)) {
+    // Who has a part of something else begins anew.
+    let range = range.filter(|_| headers.get(header::IF_RANGE).is_none_or(|known| known.as_bytes() == tag.as_bytes()));
+    let (from, count, status) = match range.and_then(|range| byte_range(range, length)) {
         None => (0, length, StatusCode::OK),
         Some(Some((from, count))) => (from, count, StatusCode::PARTIAL_CONTENT),
-        Some(None) => return Err(Problem::bad_range(length)),
+        Some(None) => {
+            let mut response = Problem::bad_range(length).into_response();
+            if let Ok(value) = HeaderValue::from_str(&format!("bytes */{length}")) {
+                response.headers_mut().insert(header::CONTENT_RANGE, value);
+            }
+            return Ok(response);
+        }
     };
     let pieces = desk.read_arrived(fetching, from, count)?;
     let mut response = Response::new(Body::from_stream(pieces_of(pieces)));
@@ -339,15 +364,23 @@ fn show(desk: &Desk, fetching: &Fetching, headers: &HeaderMap) -> Result<Respons
     Ok(response)
 }
 
-/// One range of bytes (RFC 9110, section 14.1.2): where it begins and how long it is.
-fn byte_range(text: &str, length: u64) -> Option<(u64, u64)> {
+/// One range of bytes (RFC 9110, section 14.1.2): where it begins and how long it is; nothing if it lies outside. Several ranges,
+/// other units and what makes no sense are `None`: everything is answered, as that section allows.
+fn byte_range(text: &str, length: u64) -> Option<Option<(u64, u64)>> {
     let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
+    let number = |digits: &str| digits.trim().parse::<u64>().ok();
     let (from, to) = match (first.trim(), last.trim()) {
-        ("", suffix) => (length.checked_sub(suffix.parse().ok().filter(|count| *count > 0)?).unwrap_or(0), length),
-        (first, "") => (first.parse().ok()?, length),
-        (first, last) => (first.parse().ok()?, last.parse::<u64>().ok()?.saturating_add(1).min(length)),
+        ("", suffix) => (length.saturating_sub(number(suffix)?), length),
+        (first, "") => (number(first)?, length),
+        (first, last) => {
+            let (first, last) = (number(first)?, number(last)?);
+            if last < first {
+                return None;
+            }
+            (first, last.saturating_add(1).min(length))
+        }
     };
-    (from < to).then_some((from, to - from))
+    Some((from < to).then(|| (from, to - from)))
 }
 
 /// Where in the sealed bytes to begin.

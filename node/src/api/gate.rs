@@ -76,7 +76,9 @@ pub(super) async fn pass(State(api): State<Api>, request: Request, next: Next) -
     let client = request.extensions().get::<ConnectInfo<Client>>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.0.ip());
     let route = request.extensions().get::<MatchedPath>().map_or("none".to_owned(), |path| path.as_str().to_owned());
     let method = request.method().clone();
-    let mut response = answer(gate, client, number, request, next).await;
+    // A document takes as long as it is long; that it keeps coming is looked at where it is read.
+    let time = if route == super::INTAKE { Duration::MAX } else { gate.time };
+    let mut response = answer(gate, client, number, time, request, next).await;
 
     let (status, took) = (response.status().as_u16(), start.elapsed());
     api.0.metrics.count_request(&route, status);
@@ -91,12 +93,12 @@ pub(super) async fn pass(State(api): State<Api>, request: Request, next: Next) -
     response
 }
 
-async fn answer(gate: &Gate, client: IpAddr, number: u64, request: Request, next: Next) -> Response {
+async fn answer(gate: &Gate, client: IpAddr, number: u64, time: Duration, request: Request, next: Next) -> Response {
     if let Err(retry_after_ms) = gate.admit(client, number) {
         return Problem::too_many_requests(retry_after_ms).into_response();
     }
     let Ok(_place) = gate.places.try_acquire() else { return Problem::busy().into_response() };
-    match tokio::time::timeout(gate.time, next.run(request)).await {
+    match tokio::time::timeout(time, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::took_too_long().into_response(),
     }

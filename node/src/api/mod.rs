@@ -47,6 +47,8 @@ pub use start::{ApiFault, OwnKeys, Running, start};
 
 /// Requests whose answers are large (whole blocks, journals) that are worked on at once.
 const LARGE_ANSWERS_MAX: usize = 8;
+/// Where documents are handed in.
+const INTAKE: &str = "/v1/accounts/{label}/intake";
 /// How long requests may take to end when the node stops.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
@@ -134,7 +136,7 @@ pub fn router(parts: Parts, stopping: CancellationToken) -> Router {
         .route("/v1/accounts/{label}/records", get(consent::records))
         .route("/v1/consults/{id}", get(consent::consult))
         .route("/v1/consults/{id}/answer", get(desk::answer).post(desk::give_answer).layer(DefaultBodyLimit::disable()))
-        .route("/v1/accounts/{label}/intake", post(desk::intake).layer(DefaultBodyLimit::disable()))
+        .route(INTAKE, post(desk::intake).layer(DefaultBodyLimit::disable()))
         .route("/v1/desk/keys", post(desk::make_key))
         .route("/v1/accesses/{id}", get(desk::access))
         .route("/v1/accesses/{id}/records/{record}", get(desk::payload))
