@@ -1,6 +1,6 @@
 //! How fast a sealed payload moves between two nodes, beside the same bytes over a bare libp2p stream.
 //!
-//! `cargo run -p inro-network --example payload_rate -- [MiB] [rounds]`
+//! `cargo run -p inro-network --features bare-stream --example payload_rate -- [MiB] [rounds]`
 //!
 //! Giver and taker are processes of their own on this machine. In each round the bare stream comes first, then the payload;
 //! medians are printed as one line of JSON, with the memory that each side took beyond what it had before the transfer
@@ -14,16 +14,12 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use inro_contracts::id::{ChainId, ConsultId, TransactionId};
 use inro_contracts::key::{PublicKey, SecretKey};
 use inro_network::*;
-use libp2p::swarm::SwarmEvent;
-use libp2p::{StreamProtocol, Swarm};
 
 const CHAIN: ChainId = ChainId([1; 32]);
 const OBJECT: ObjectId = ObjectId::ConsultAnswer { consult: ConsultId([1; 32]) };
-const BARE: StreamProtocol = StreamProtocol::new("/bare");
 const MIB: u64 = 1 << 20;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -83,69 +79,20 @@ struct Run {
 
 // The bare stream.
 
-fn bare_swarm() -> Swarm<libp2p_stream::Behaviour> {
-    libp2p::SwarmBuilder::with_new_identity()
-        .with_tokio()
-        .with_tcp(libp2p::tcp::Config::default().nodelay(true), libp2p::noise::Config::new, libp2p::yamux::Config::default)
-        .expect("TCP, Noise and Yamux can be set up")
-        .with_behaviour(|_| libp2p_stream::Behaviour::new())
-        .expect("the behaviour needs nothing")
-        .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(60)))
-        .build()
-}
-
 async fn give_bare(total: u64) {
-    let mut swarm = bare_swarm();
-    let mut streams = swarm.behaviour().new_control().accept(BARE).expect("nobody else accepts it");
-    swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse().expect("an address")).expect("a free port");
-    tokio::spawn(async move {
-        let me = *swarm.local_peer_id();
-        loop {
-            if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
-                say(&format!("{address}/p2p/{me}"));
-            }
-        }
-    });
-    let giving = tokio::spawn(async move {
-        let (_, mut stream) = streams.next().await.expect("the taker opens a stream");
-        let piece = vec![7; PIECE_BYTES];
-        let mut left = total;
-        while left > 0 {
-            let length = left.min(PIECE_BYTES as u64);
-            stream.write_all(&piece[..length as usize]).await.expect("the taker reads");
-            left -= length;
-        }
-        stream.close().await.expect("the taker reads");
-    });
-    report_memory(giving).await;
+    let giving = bare::Giving::listen(total).await;
+    say(&giving.address().to_string());
+    report_memory(tokio::spawn(giving.give())).await;
 }
 
 async fn take_bare(mib: u64) -> Run {
     let mut giver = Giver::start(&["give-bare".into(), mib.to_string()]);
     let address: Multiaddr = giver.line().parse().expect("the giver's address");
-    let Some(libp2p::multiaddr::Protocol::P2p(peer)) = address.iter().last() else { panic!("an address without a peer") };
-    let mut swarm = bare_swarm();
-    let mut control = swarm.behaviour().new_control();
-    swarm.dial(address).expect("it can be dialled");
-    let swarm = tokio::spawn(async move {
-        loop {
-            swarm.select_next_some().await;
-        }
-    });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let taking = bare::Taking::connect(address).await;
     giver.mark();
     let memory = Memory::mark();
-    let began = Instant::now();
-    let mut stream = control.open_stream(peer, BARE).await.expect("the giver accepts");
-    stream.flush().await.expect("the giver is there");
-    let mut piece = vec![0; PIECE_BYTES];
-    let mut taken = 0;
-    while let Ok(read @ 1..) = stream.read(&mut piece).await {
-        taken += read as u64;
-    }
-    let took = began.elapsed();
+    let (taken, took) = taking.take().await;
     assert_eq!(taken, mib * MIB);
-    swarm.abort();
     let taker_extra_mib = memory.extra_mib();
     Run { mib_per_second: rate(mib, took), giver_extra_mib: giver.end(), taker_extra_mib, ..Run::default() }
 }

@@ -30,6 +30,8 @@
 
 mod address;
 mod backoff;
+#[cfg(feature = "bare-stream")]
+pub mod bare;
 mod config;
 mod counters;
 mod dissemination;
