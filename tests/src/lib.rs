@@ -1,6 +1,7 @@
 //! The whole-system tests' tools: a cluster of real nodes, people who act on it, load, and the invariants that hold after
 //! whatever was done to it. Nothing here is part of a program that a facility runs.
 
+pub mod asker;
 pub mod bench;
 pub mod cheats;
 pub mod cluster;
@@ -16,3 +17,4 @@ pub mod race;
 pub mod reading;
 pub mod revocation;
 pub mod seed;
+pub mod treatment;

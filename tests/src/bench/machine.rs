@@ -53,6 +53,17 @@ pub fn resident_mib(process: u32) -> f64 {
     kib_of(&text, "VmRSS:").unwrap_or(0) as f64 / 1024.0
 }
 
+/// The most memory that a process has had in use since its start, or since [`forget_peak`], in MiB.
+pub fn peak_mib(process: u32) -> f64 {
+    let text = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    kib_of(&text, "VmHWM:").unwrap_or(0) as f64 / 1024.0
+}
+
+/// From now on a process's peak counts anew. Where the kernel does not offer this, the peak since its start counts, which is more.
+pub fn forget_peak(process: u32) {
+    let _ = fs::write(format!("/proc/{process}/clear_refs"), "5");
+}
+
 /// The disk space that a folder's files take, in bytes.
 pub fn disk_bytes(folder: &std::path::Path) -> u64 {
     use std::os::unix::fs::MetadataExt;

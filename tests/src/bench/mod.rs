@@ -6,6 +6,7 @@
 //! ceiling and a disk probe are measured in the same run, because a shared machine's speed drifts: compare figures of one run
 //! only. Progress goes to standard error, figures to standard output.
 
+mod bulk;
 mod ceiling;
 mod disk;
 mod evidence;
@@ -20,13 +21,15 @@ mod watch;
 use std::process::ExitCode;
 use std::time::Duration;
 
+pub use bulk::{GIVE_BARE, give_bare};
+
 /// How the program is used.
 pub const USAGE: &str = "\
 usage: bench [--seconds N] [--runs N] [--quick] [GROUP…]
   GROUP        what to measure: ledger, exchange, evidence (all groups without one)
   --seconds N  length of each run under load (10)
   --runs N     how often throughput is measured; medians are printed (3)
-  --quick      short runs, for a first look: 3 s each, 8 s idle";
+  --quick      short runs, for a first look: 3 s each, 8 s idle, payloads of 128 MiB instead of 1 GiB";
 
 /// The groups of measures.
 const GROUPS: [&str; 3] = ["ledger", "exchange", "evidence"];

@@ -8,6 +8,12 @@ use inro_tests::bench::{self, Options};
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
+    // The bare stream that transfers are compared with is given by a process of its own, which is this program again.
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some(bench::GIVE_BARE) {
+        bench::give_bare(arguments.next().and_then(|bytes| bytes.parse().ok()).unwrap_or_default()).await;
+        return ExitCode::SUCCESS;
+    }
     match Options::parse(std::env::args().skip(1)) {
         Ok(Some(options)) => bench::run(&options).await,
         Ok(None) => {

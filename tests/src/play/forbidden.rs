@@ -6,17 +6,17 @@ use inro_client::desk::Decided;
 use inro_contracts::access::{AccessRequest, Basis, Denial};
 use inro_contracts::bytes::{List, Text};
 use inro_contracts::category::{Categories, Category};
-use inro_contracts::consent::{GrantTerms, Grantee};
+use inro_contracts::consent::GrantTerms;
 use inro_contracts::emergency::{EmergencyClaim, EmergencyReason};
 use inro_contracts::entry::Outcome;
 use inro_contracts::id::{Hash, ProposalId};
 use inro_contracts::proposal::Change;
 use inro_contracts::purpose::Purpose;
-use inro_contracts::time::Validity;
 use inro_contracts::transaction::Action;
 
-use super::steps::{ask, expect_denial, read_all, request, require, said};
-use super::{Failure, Play};
+use super::Play;
+use super::steps::{expect_denial, read_all, require};
+use crate::treatment::{Failure, ask, consent_to, request, said};
 
 impl Play {
     pub(super) async fn sealed_record_is_refused(&mut self) -> Result<String, Failure> {
@@ -52,14 +52,7 @@ impl Play {
 
     /// A narrow consent for the third facility on the first account.
     fn narrow(&self, ms: u64) -> GrantTerms {
-        let now = self.now();
-        GrantTerms {
-            grantee: Grantee::Organisation(self.facilities[2].id),
-            categories: Categories::only(&[Category::Allergy]),
-            purpose: Purpose::Treatment,
-            validity: Validity { from: inro_contracts::time::Time(now.0.saturating_sub(60_000)), until: now.plus_ms(ms) },
-            may_pass_on: false,
-        }
+        GrantTerms { categories: Categories::only(&[Category::Allergy]), ..consent_to(self.facilities[2].id, ms) }
     }
 
     pub(super) async fn other_category_is_refused(&mut self) -> Result<String, Failure> {

@@ -13,6 +13,8 @@ use std::time::Instant;
 
 pub use people::{Facility, Patient};
 
+use crate::treatment::Failure;
+
 /// What one step showed.
 #[derive(Debug, Clone)]
 pub struct Shown {
@@ -39,9 +41,6 @@ pub struct Play {
     on_step: fn(&Shown, &str),
     memory: steps::Memory,
 }
-
-/// What a step says when it fails.
-pub type Failure = String;
 
 impl Play {
     /// A play with these people and documents; `on_step` hears of each step and its title.

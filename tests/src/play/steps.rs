@@ -8,17 +8,16 @@ use inro_client::desk::{Decided, Desk};
 use inro_contracts::access::{AccessRequest, Basis, Denial, Reader};
 use inro_contracts::bytes::List;
 use inro_contracts::category::{Categories, Category};
-use inro_contracts::consent::{
-    Against, ConsultTerms, GrantTerms, Grantee, InEmergency, Parent, SealTarget, SealTerms, Visibility,
-};
-use inro_contracts::id::{ConsultId, GrantId, Label, RecordId, SealId, TransactionId};
+use inro_contracts::consent::{ConsultTerms, GrantTerms, Parent, SealTarget, SealTerms, Visibility};
+use inro_contracts::id::{ConsultId, GrantId, RecordId, SealId, TransactionId};
 use inro_contracts::purpose::Purpose;
-use inro_contracts::time::{Time, Validity};
+use inro_contracts::time::Time;
 use inro_contracts::transaction::Action;
 use inro_payload::{Handover, OneTimeSecret, Opener};
 use rand::rngs::OsRng;
 
-use super::{Failure, Play};
+use super::Play;
+use crate::treatment::{Failure, ask, consent_to, denied, register, request, said, seal_against_outside};
 
 /// How long payloads are waited for.
 const PAYLOADS: Duration = Duration::from_secs(20);
@@ -40,32 +39,8 @@ pub(super) struct Memory {
     pub chart: Option<RecordId>,
 }
 
-pub(super) fn said(error: impl std::fmt::Display) -> Failure {
-    error.to_string()
-}
-
 pub(super) fn require(holds: bool, why: &str) -> Result<(), Failure> {
     if holds { Ok(()) } else { Err(why.to_owned()) }
-}
-
-/// A request of a practitioner on the patient's grants.
-pub(super) fn request(account: Label, reader: Reader, basis: Basis, purpose: Purpose) -> AccessRequest {
-    AccessRequest {
-        account,
-        reader,
-        basis,
-        purpose,
-        categories: Categories::ALL,
-        records: List::default(),
-        after: None,
-        reply_key: inro_contracts::id::SealingKey([0; 32]),
-    }
-}
-
-/// Asks with a fresh one-time key of the node.
-pub(super) async fn ask(desk: &Desk, request: AccessRequest) -> Result<Decided, Failure> {
-    let reply_key = desk.make_reply_key().await.map_err(said)?;
-    desk.ask(AccessRequest { reply_key, ..request }).await.map_err(said)
 }
 
 pub(super) fn expect_denial(decided: &Decided, expected: Denial) -> Result<(), Failure> {
@@ -146,13 +121,7 @@ impl Play {
                 let taken = taken.map_err(|error| format!("{name}: {error}"))?;
                 documents += 1;
                 for item in taken {
-                    let registering = Action::RegisterRecord {
-                        account: agreement.label,
-                        practitioner: facility.physician,
-                        record: item.record.clone(),
-                    };
-                    let registered = facility.desk.act(registering).await.map_err(said)?;
-                    require(registered.outcome.is_applied(), "a record was not registered")?;
+                    register(&facility, agreement.label, item.record.clone()).await?;
                     *categories.entry(item.record.category.name()).or_default() += 1;
                     records.push(item.record.id);
                     items += 1;
@@ -210,13 +179,7 @@ impl Play {
         let (silent, noticed) = (records[0], records[1]);
         let mut slowest = Duration::ZERO;
         for (record, visibility) in [(silent, Visibility::Silent), (noticed, Visibility::Notice)] {
-            let terms = SealTerms {
-                target: SealTarget::Records(List::new(vec![record]).map_err(said)?),
-                against: Against::Outside,
-                visibility,
-                in_emergency: InEmergency::Never,
-                hidden_from_guardians: false,
-            };
+            let terms = seal_against_outside(SealTarget::Records(List::new(vec![record]).map_err(said)?), visibility);
             let began = Instant::now();
             self.seal(0, terms).await?;
             slowest = slowest.max(began.elapsed());
@@ -241,14 +204,7 @@ impl Play {
 
     /// A day's consent for treatment, everything.
     pub(super) fn visit(&self, to: usize) -> GrantTerms {
-        let now = self.now();
-        GrantTerms {
-            grantee: Grantee::Organisation(self.facilities[to].id),
-            categories: Categories::ALL,
-            purpose: Purpose::Treatment,
-            validity: Validity { from: Time(now.0.saturating_sub(60_000)), until: now.plus_ms(DAY_MS) },
-            may_pass_on: true,
-        }
+        GrantTerms { may_pass_on: true, ..consent_to(self.facilities[to].id, DAY_MS) }
     }
 
     pub(super) async fn patient_consents(&mut self) -> Result<String, Failure> {
@@ -274,7 +230,7 @@ impl Play {
                     require(read.0.len() == granted.records.len(), "not every granted record arrived")?;
                     Ok((read, granted.sealed))
                 }
-                Decided::Denied { denial, .. } => Err(format!("denied by {}", denial.code())),
+                Decided::Denied { denial, .. } => Err(denied(denial)),
             }
         });
         let (mut payloads, mut bytes, mut noticed) = (0, 0, 0);
@@ -305,8 +261,7 @@ impl Play {
         let items = facility.desk.take_in(&account, "chart.txt", Some(Category::Chart), Some("text/plain"), text.to_vec());
         let item = items.await.map_err(said)?.into_iter().next().ok_or("the chart became no record")?;
         let id = item.record.id;
-        let registering = Action::RegisterRecord { account, practitioner: facility.physician, record: item.record };
-        require(facility.desk.act(registering).await.map_err(said)?.outcome.is_applied(), "the chart was not registered")?;
+        register(facility, account, item.record).await?;
         // Governed at once: the third facility has no consent on this account.
         let wanted = request(account, self.physician(2), Basis::Grant, Purpose::Treatment);
         expect_denial(&ask(&self.facilities[2].desk, wanted).await?, Denial::NoBasis)?;
@@ -340,7 +295,7 @@ impl Play {
         let wanted = request(placed.account, self.physician(2), Basis::Consult(consult), Purpose::Treatment);
         let read = match ask(desk, wanted).await? {
             Decided::Granted { id, .. } => read_all(desk, &id).await?,
-            Decided::Denied { denial, .. } => return Err(format!("denied by {}", denial.code())),
+            Decided::Denied { denial, .. } => return Err(denied(denial)),
         };
         require(read.0 == [record], "the consult shows something else than the chart")?;
         let answer = "Evaluation: vocal cord palsy is likely; image the neck.".as_bytes().to_vec();
@@ -361,8 +316,7 @@ impl Play {
         let plan = "Diagnosis: vocal cord palsy. Plan: CT of the neck and chest.".as_bytes().to_vec();
         let items = facility.desk.take_in(&account, "plan.txt", Some(Category::Plan), Some("text/plain"), plan).await;
         for item in items.map_err(said)? {
-            let action = Action::RegisterRecord { account, practitioner: facility.physician, record: item.record };
-            require(facility.desk.act(action).await.map_err(said)?.outcome.is_applied(), "the plan was not registered")?;
+            register(facility, account, item.record).await?;
         }
         let closing = Action::CloseConsult { account, consult, practitioner: Some(facility.physician) };
         let closed = facility.desk.act(closing).await.map_err(said)?;
