@@ -42,6 +42,8 @@ enum Hiding {
     ByCategory,
     /// By the custodian, as not to be delivered.
     Undelivered,
+    /// Not silently: each by a seal with NOTICE that names it.
+    WithNotice,
 }
 
 /// What both accounts are like.
@@ -174,6 +176,7 @@ impl World {
         }
         match plan.hiding {
             Hiding::ByRecord if with_hidden && !other.is_empty() => seals.push((records(other.clone()), Visibility::Silent)),
+            Hiding::WithNotice if with_hidden => seals.push((records(other.clone()), Visibility::Notice)),
             Hiding::ByCategory if with_hidden && !other.is_empty() => {
                 seals.push((SealTarget::Categories(Categories::only(&plan.hidden)), Visibility::Silent));
             }
@@ -342,6 +345,19 @@ async fn an_answer_with_a_silently_sealed_record_is_that_without_the_record() {
             world.compare(&sides, &question, true, &mut random).await;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seal_with_a_notice_does_show_where_the_same_answers_are_compared() {
+    let world = World::new().await;
+    let (common, hidden) = (vec![(Category::Chart, false)], vec![Category::Chart]);
+    let plan = Plan { common, hidden, hiding: Hiding::WithNotice, all_noticed: false, document: b"hoarse".to_vec() };
+    let (with, without) = (world.side(&plan, true).await, world.side(&plan, false).await);
+    let question = Question::on_grants();
+    let (noticed, plain) = (world.told(&with, &question, true).await, world.told(&without, &question, true).await);
+    let differing = noticed.lines().zip(plain.lines()).filter(|(one, two)| one != two);
+    let where_it_shows: Vec<_> = differing.filter_map(|(line, _)| line.split(':').next()).collect();
+    assert_eq!(where_it_shows, ["outcome", "entry"], "{noticed}\n---\n{plain}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,8 @@ use inro_contracts::category::Category;
 use inro_contracts::id::{RecordId, TransactionId};
 use inro_contracts::parameters::Parameters;
 use inro_tests::cluster::{Cluster, PATIENCE, Shape};
+use inro_tests::invariants::Verdict;
+use inro_tests::load::Told;
 use inro_tests::play::Facility;
 use inro_tests::treatment::{Kept, ask_for_treatment, facility, keep, wait_ready};
 
@@ -83,6 +85,13 @@ impl Case {
         assert!(read.bytes == document, "other bytes arrived");
     }
 
+    /// What holds after everything (`inro_tests::invariants`), with all nodes running again, and no log tells of the document.
+    async fn everything_holds(mut self) {
+        self.cluster.start_all().await;
+        Verdict::of(&self.cluster, &[CUSTODIAN, READER, INTERMEDIATE, BYSTANDER]).await.everything_holds(&Told::default());
+        assert!(self.cluster.nodes.iter().all(|node| !node.log().contains(CANARY)), "a log tells what a document says");
+    }
+
     fn arrivals(&self) -> PathBuf {
         self.cluster.nodes[READER].data().join("desk/arrivals")
     }
@@ -151,6 +160,7 @@ async fn a_reader_that_is_killed_in_mid_transfer_goes_on_where_it_was() {
     assert!(anew + held <= sealed + SENT_AGAIN_MAX, "{anew} bytes were fetched anew although {held} of {sealed} were there");
     assert!(!holds_bytes(&arrivals, CANARY.as_bytes()), "what arrived lies readable on the disk");
     case.kept.wait_accounted_for(&case.custodian, access, &[record]).await;
+    case.everything_holds().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,6 +189,7 @@ async fn a_custodian_that_is_killed_in_mid_transfer_is_asked_for_the_rest_only()
     println!("{held} of {sealed} sealed bytes were there; {received} came in all");
     assert!(received <= sealed + SENT_AGAIN_MAX, "{received} bytes came for {sealed}");
     case.kept.wait_accounted_for(&case.custodian, access, &[record]).await;
+    case.everything_holds().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,6 +233,7 @@ async fn an_intermediate_that_is_killed_while_it_takes_and_while_it_gives_goes_o
     case.cluster.restart(CUSTODIAN).await;
     case.kept.wait_accounted_for(&case.custodian, access, &[record]).await;
     assert_eq!(bytes_in(&deposits, ""), 0, "what was taken is deposited once more");
+    case.everything_holds().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,6 +255,7 @@ async fn a_deposit_that_nobody_takes_is_gone_when_the_accesss_lifetime_is_over()
     assert!(bytes_in(&deposits, "") > 0);
     case.cluster.restart(INTERMEDIATE).await;
     wait_until("it has expired", Duration::from_secs(15), || bytes_in(&deposits, "") == 0).await;
+    case.everything_holds().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -271,6 +284,7 @@ async fn what_was_handed_over_and_read_stands_in_the_journal_though_both_sides_a
         let listed = worklist[open].as_array().expect("it is a list");
         assert!(!listed.iter().any(|entry| entry["access"] == access.to_hex()), "{open}: {listed:?}");
     }
+    case.everything_holds().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -286,4 +300,5 @@ async fn what_arrived_before_a_restart_is_shown_though_the_custodian_is_away() {
     case.cluster.kill(CUSTODIAN);
     case.cluster.restart(READER).await;
     case.is_read(&access, &record, &document).await;
+    case.everything_holds().await;
 }

@@ -26,13 +26,15 @@ use crate::treatment::{Kept, ask_for_treatment, register, wait_ready};
 const MIB: u64 = 1 << 20;
 /// The word with which the measuring program is started to give a bare stream.
 pub const GIVE_BARE: &str = "give-bare";
+/// How long nodes that were started settle down.
+const SETTLING: Duration = Duration::from_secs(3);
 /// How long one transfer may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Custodian and reader of the payload, and the processes of their nodes.
 pub struct Sides<'a> {
     /// The cluster that their nodes belong to.
-    pub cluster: &'a Cluster,
+    pub cluster: &'a mut Cluster,
     /// Who keeps it, by the place in the cluster.
     pub custodian: (usize, &'a Facility),
     /// Who reads it.
@@ -40,9 +42,10 @@ pub struct Sides<'a> {
 }
 
 /// Measures with a payload of so many MiB, so many times.
-pub async fn run(sides: &Sides<'_>, mib: u64, rounds: usize, report: &Report) {
+pub async fn run(sides: &mut Sides<'_>, mib: u64, rounds: usize, report: &Report) {
     progress(&format!("a payload of {mib} MiB, {rounds} times, each beside a bare stream"));
     let kept = sides.keep_payload(mib).await;
+    sides.restart().await;
     let (mut ratios, mut rates, mut bare_rates) = (Vec::new(), Vec::new(), Vec::new());
     let mut extra = [Vec::new(), Vec::new()];
     for _ in 0..rounds {
@@ -60,7 +63,8 @@ pub async fn run(sides: &Sides<'_>, mib: u64, rounds: usize, report: &Report) {
     report.figures("exchange.bulk_rate_vs_bare_stream", "ratio", &ratios, &note);
     report.figures("exchange.bulk_mib_per_second", "MiB/s", &rates, "the payload's rate of the figure above");
     report.figures("exchange.bare_mib_per_second", "MiB/s", &bare_rates, "the bare stream's rate of the figure above");
-    let note = "the larger of both sides' peaks of resident memory during a transfer, less what each had before";
+    let note =
+        "the larger of both sides' peaks of resident memory during a transfer, less what each, freshly started, had before";
     let peak = extra.iter().flatten().copied().fold(0.0, f64::max);
     report.figure("exchange.bulk_peak_extra_mib", "MiB", peak, note);
     report.figures("exchange.bulk_custodian_extra_mib", "MiB", &extra[0], "the custodian's node of the figure above");
@@ -87,6 +91,17 @@ impl Sides<'_> {
         register(custodian, kept.account, item.record).await.expect("the custodian may register");
         std::fs::remove_file(&path).expect("the file is ours");
         kept
+    }
+
+    /// Both nodes begin anew, so that memory which they kept from earlier work does not hide what a transfer takes.
+    async fn restart(&mut self) {
+        let nodes = [self.custodian.0, self.reader.0];
+        for node in nodes {
+            self.cluster.terminate(node).await;
+            self.cluster.restart(node).await;
+        }
+        self.cluster.wait_level(&nodes).await;
+        tokio::time::sleep(SETTLING).await;
     }
 
     async fn transfer(&self, kept: &Kept, mib: u64) -> Moved {

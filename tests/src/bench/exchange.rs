@@ -36,7 +36,7 @@ struct World {
 pub async fn run(options: &Options) -> bool {
     let report = Report::new(FACILITIES);
     progress("founding a ledger of five facilities, with records");
-    let world = World::found().await;
+    let mut world = World::found().await;
     let repeats = if options.load < Duration::from_secs(10) { 60 } else { 300 };
 
     progress(&format!("one record, {repeats} times"));
@@ -66,9 +66,9 @@ pub async fn run(options: &Options) -> bool {
     report.figure("exchange.seal_effect_ms_p99", "ms", quantile(&seals, 0.99).unwrap_or_default(), note);
 
     let custodian = (CUSTODIAN, &world.facilities[CUSTODIAN]);
-    let sides = Sides { cluster: &world.cluster, custodian, reader: (READER, &world.facilities[READER]) };
+    let mut sides = Sides { cluster: &mut world.cluster, custodian, reader: (READER, &world.facilities[READER]) };
     let mib = if options.load < Duration::from_secs(10) { 128 } else { 1_024 };
-    bulk::run(&sides, mib, options.runs, &report).await;
+    bulk::run(&mut sides, mib, options.runs, &report).await;
     true
 }
 
