@@ -14,7 +14,7 @@ use inro_contracts::access::Access;
 use inro_contracts::bytes::Canonical;
 use inro_contracts::category::Category;
 use inro_contracts::consent::Consent;
-use inro_contracts::id::{Commitment, ConsultId, Label, OrganisationId, RecordId, SealingKey, TransactionId};
+use inro_contracts::id::{Commitment, ConsultId, Label, RecordId, SealingKey, TransactionId};
 use inro_contracts::record::{ProviderFlags, Record, RecordManifest};
 use inro_contracts::state::{ConsultPlace, StateKey, StateReader, load};
 use inro_payload::{Handover, Payload, Salt, SealedReader, SealingSecret, commitment, digest};

@@ -21,7 +21,7 @@ use inro_contracts::record::{Record, RecordStatus};
 use inro_contracts::rule::Rule;
 use inro_contracts::state::{Clock, ConsultPlace, EvidenceTaken, KeyUse, Members};
 use inro_contracts::time::{Height, Time};
-use inro_contracts::transaction::{ParsedTransaction, SignedTransaction};
+use inro_contracts::transaction::{Action, ParsedTransaction, SignedTransaction};
 use inro_contracts::validator::ValidatorSet;
 use inro_contracts::vote::{DoubleSign, ProposalStatement, VoteStatement};
 use proptest::prelude::*;
@@ -345,20 +345,17 @@ fn all_once() -> &'static [Case] {
 }
 
 #[test]
-fn an_actions_number_is_found_in_a_transactions_bytes() {
+fn an_actions_number_is_found_in_the_bytes_of_a_transaction_and_of_an_entry() {
     for action in samples::actions() {
-        let number = encode(&action)[0];
+        let number = inro_contracts::bytes::encode(&action)[0];
         match &action {
             Action::EraseRecord { .. } => assert_eq!(number, Action::ERASE_RECORD),
             Action::Access(_) => assert_eq!(number, Action::ACCESS),
             _ => {}
         }
-        let transaction = SignedTransaction {
-            transaction: Transaction { action, ..samples::entry(Outcome::Applied).transaction.transaction },
-            signature: SIGNATURE,
-        };
-        assert_eq!(Action::number_in(&transaction.to_bytes()), Some(number));
-        let entry = Entry { transaction, outcome: Outcome::Applied };
+        let mut entry = samples::entry(Outcome::Applied);
+        entry.transaction.transaction.action = action;
+        assert_eq!(Action::number_in(&entry.transaction.to_bytes()), Some(number));
         assert_eq!(Action::number_in(&entry.to_bytes()), Some(number));
     }
     assert_eq!(Action::number_in(&[0; 80]), None);

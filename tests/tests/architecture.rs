@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Which crates of ours each crate may use in its programs.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("inro-contracts", &[]),
     ("inro-audit", &["inro-contracts"]),
     ("inro-evidence", &["inro-contracts"]),

@@ -47,7 +47,7 @@ function parentIsTheBlockBefore(chain: Uint8Array, { head: { header }, parent }:
 
 /** Step V-22: the events before the access, which is an event itself if the account existed. */
 function eventsBefore({ head: { header }, access, events }: DecisionStatement): readonly Event[] {
-  require(22, access.entry.outcome.is !== 'rejected', 'the access was rejected');
+  require(22, ['granted', 'denied'].includes(access.entry.outcome.is), 'the access was not decided');
   const isBefore = (event: Event): boolean => event.height < header.height || (event.height === header.height && event.index < access.index);
   const before = events.filter(isBefore);
   if (before.length > 0) {

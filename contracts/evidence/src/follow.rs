@@ -21,6 +21,9 @@ pub enum Unfollowed {
     /// It names something that is not there.
     #[error("an event names what no event before it made")]
     Missing,
+    /// It makes something that is there.
+    #[error("an event makes what an event before it made")]
+    Twice,
     /// It adds to a list that is full.
     #[error("an event adds to a list that is full")]
     Full,
@@ -86,9 +89,12 @@ impl Followed {
                 (self.account.controller, self.account.custodial) = (*key, *custodial);
             }
             Action::AppointGuardian { guardian, .. } => self.appoint(guardian, now)?,
-            Action::DismissGuardian { guardian, .. } => self.account.guardians.retain(|known| known.key != *guardian),
+            Action::DismissGuardian { guardian, .. } => {
+                self.account.guardian(guardian).ok_or(Unfollowed::Missing)?;
+                self.account.guardians.retain(|known| known.key != *guardian);
+            }
             Action::CompleteRecovery { .. } => self.recovered(signed.transaction.signer),
-            Action::RegisterRecord { practitioner, record, .. } => self.register(practitioner, record, now),
+            Action::RegisterRecord { practitioner, record, .. } => self.register(practitioner, record, now)?,
             Action::SupersedeRecord { practitioner, old, record, .. } => self.supersede(practitioner, old, record, now)?,
             Action::EraseRecord { record, .. } => self.known(record)?.status = RecordStatus::Erased,
             Action::SetProviderFlags { record, flags, .. } => self.known(record)?.manifest.flags = *flags,
@@ -99,7 +105,10 @@ impl Followed {
                 let seal = self.consent.seals.iter_mut().find(|known| known.id == *seal).ok_or(Unfollowed::Missing)?;
                 seal.lifted_until = (*until > now).then_some(*until);
             }
-            Action::Unseal { seal, .. } => self.consent.seals.retain(|known| known.id != *seal),
+            Action::Unseal { seal, .. } => {
+                self.consent.seals.iter().find(|known| known.id == *seal).ok_or(Unfollowed::Missing)?;
+                self.consent.seals.retain(|known| known.id != *seal);
+            }
             Action::OpenConsult { practitioner, terms, .. } => self.consult(ConsultId(id().0), practitioner, terms, now)?,
             Action::CloseConsult { consult, .. } => self.close(consult, now)?,
             // Nothing else that touches an account changes what is followed here.
@@ -122,9 +131,12 @@ impl Followed {
         self.records.get_mut(id).ok_or(Unfollowed::Missing)
     }
 
-    fn register(&mut self, author: &PractitionerId, manifest: &RecordManifest, now: Time) {
+    fn register(&mut self, author: &PractitionerId, manifest: &RecordManifest, now: Time) -> Result<(), Unfollowed> {
         let record = Record { manifest: manifest.clone(), author: *author, registered: now, status: RecordStatus::Current };
-        self.records.insert(manifest.id, record);
+        match self.records.insert(manifest.id, record) {
+            None => Ok(()),
+            Some(_) => Err(Unfollowed::Twice),
+        }
     }
 
     fn supersede(
@@ -135,7 +147,7 @@ impl Followed {
         now: Time,
     ) -> Result<(), Unfollowed> {
         self.known(old)?.status = RecordStatus::Superseded(manifest.id);
-        self.register(author, manifest, now);
+        self.register(author, manifest, now)?;
         for seal in self.consent.seals.iter_mut() {
             let chosen = matches!(&seal.terms.target, SealTarget::Records(records) if records.contains(old));
             if chosen || seal.successors.contains(old) {

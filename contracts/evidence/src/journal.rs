@@ -53,6 +53,7 @@ pub(crate) fn is_complete(header: &Header, label: &Label, account: &Account, eve
     let (found, expected) = (events.len() as u64, account.journal_length);
     Step::JournalLength.require(found == expected, || format!("{found} events where the account has {expected}"))?;
     in_order(header, events)?;
+    Step::JournalAccount.require(!events.is_empty(), || "an account without the event that opened it".into())?;
     for (event, number) in events.iter().zip(1..) {
         belongs(label, event, number)?;
     }
