@@ -109,17 +109,15 @@ pub(super) async fn journal(
     let _place = api.0.large.try_acquire().map_err(|_| Problem::busy())?;
     api.read(move |snapshot| {
         let (asker, account) = toward(snapshot, &signed.key, &label)?;
-        let account = account.ok_or_else(|| Problem::not_found("account"))?;
         match &asker {
-            Toward::Person => {}
-            Toward::Guardian(guardian) => {
-                with_power(guardian, Powers::READ_JOURNAL)?;
-                require_announcement(snapshot, &signed.key, &label, &account)?;
-            }
-            Toward::Practitioner(acting) if acting.is_auditor() => {
-                require_announcement(snapshot, &signed.key, &label, &account)?;
-            }
-            Toward::Practitioner(_) => return Err(Problem::not_allowed()),
+            Toward::Practitioner(acting) if !acting.is_auditor() => return Err(Problem::not_allowed()),
+            Toward::Guardian(guardian) => with_power(guardian, Powers::READ_JOURNAL)?,
+            Toward::Person | Toward::Practitioner(_) => {}
+        }
+        // Whether there is such an account is told to an auditor, and to nobody whom it does not concern.
+        let account = account.ok_or_else(|| Problem::not_found("account"))?;
+        if !matches!(asker, Toward::Person) {
+            require_announcement(snapshot, &signed.key, &label, &account)?;
         }
         json_of(&snapshot.journal(&label, from.unwrap_or(1).max(1), limit)?)
     })
