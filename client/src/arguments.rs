@@ -1,25 +1,33 @@
 //! Arguments that many commands share.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use inro_client::NodeClient;
 use inro_client::desk::Desk;
+use inro_client::light::{Freshness, Light, Memory};
 use inro_contracts::account::Possession;
-use inro_contracts::id::{ChainId, Hash};
+use inro_contracts::genesis::{Founding, GenesisDocument};
+use inro_contracts::id::{BlockId, ChainId, Hash};
 use inro_contracts::key::{PublicKey, SecretKey, Signature};
-use inro_contracts::time::{Time, Validity};
+use inro_contracts::time::{Height, Time, Validity};
+use inro_genesis::ceremony;
 use inro_genesis::keyfile::{self, PassphraseSource};
 use serde::de::DeserializeOwned;
 
 use crate::command::expect_chain;
 use crate::fault::Fault;
-use crate::words::Language;
+use crate::output::Console;
+use crate::words::{self, Language, Word};
 
 /// The variable with the passphrase of key files.
 pub const PASSPHRASE_VARIABLE: &str = "INRO_PASSPHRASE";
 const DAY_MS: u64 = 24 * 3600 * 1000;
+/// A node whose last block is older than this is not believed to show the ledger as it is. An idle ledger makes a block a minute or
+/// oftener.
+const BLOCK_AGE_MS_MAX: u64 = 10 * 60 * 1000;
 
 /// Understood by every command.
 #[derive(Debug, Clone, Args)]
@@ -31,12 +39,32 @@ pub struct Common {
     /// The language of the answers; otherwise that of the locale.
     #[arg(long, global = true, value_enum)]
     pub lang: Option<Language>,
-    /// The node to ask.
-    #[arg(long, global = true, env = "INRO_NODE", value_name = "URL", default_value = "http://127.0.0.1:8500")]
-    pub node: String,
-    /// The chain's id; a node of another ledger is refused.
+    /// The node to ask. Several, with commas between: the first one is asked, and must show the same ledger as the others.
+    #[arg(
+        long,
+        global = true,
+        env = "INRO_NODE",
+        value_name = "URL",
+        value_delimiter = ',',
+        default_value = "http://127.0.0.1:8500"
+    )]
+    pub node: Vec<String>,
+    /// The chain's id; a node of another ledger is refused. Answers are proved from the founding, which a node gives and this id
+    /// proves.
     #[arg(long, global = true, env = "INRO_CHAIN", value_name = "HEX")]
     pub chain: Option<ChainId>,
+    /// The founding document: answers are proved from it.
+    #[arg(long, global = true, env = "INRO_GENESIS", value_name = "FILE")]
+    pub genesis: Option<PathBuf>,
+    /// A block that is trusted already, from which answers are proved instead of from the founding.
+    #[arg(long, global = true, env = "INRO_PIN", value_name = "HEIGHT:BLOCK")]
+    pub pin: Option<Pin>,
+    /// Where the newest block that was seen is remembered; otherwise below XDG_STATE_HOME or the home folder.
+    #[arg(long, global = true, env = "INRO_STATE", value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Also believe a node whose last block is older than ten minutes.
+    #[arg(long, global = true)]
+    pub allow_old: bool,
     /// A file (mode 0600) with the passphrase of the key files. Otherwise the variable INRO_PASSPHRASE, otherwise a prompt.
     #[arg(long, global = true, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
@@ -53,9 +81,88 @@ impl Common {
         source_of(self.passphrase_file.as_ref(), PASSPHRASE_VARIABLE)
     }
 
+    /// The node that is asked first. Its answers are proved if the ledger is known: by its founding document, by its id, or by
+    /// `chain`, which a wallet knows. Otherwise they are its word, and that is said.
+    pub async fn connect(&self, chain: Option<ChainId>) -> Result<NodeClient, Fault> {
+        let nodes = self.node.iter().map(|url| NodeClient::new(url)).collect::<Result<Vec<_>, _>>()?;
+        let first = nodes.first().cloned().ok_or_else(|| Fault::bad_input("name a node with --node"))?;
+        let console = Console::new(self.json, self.language());
+        match self.light(&first, chain).await? {
+            Some(mut light) => {
+                light.compare(&nodes).await?;
+                light.take_remarks().iter().for_each(|remark| console.remark(&words::remark_told(remark, self.language())));
+                Ok(first.verified_by(light))
+            }
+            None => {
+                console.remark(&console.say(Word::NotVerified, &[]));
+                Ok(first)
+            }
+        }
+    }
+
+    /// What the founding document founds, if one was named.
+    pub fn founding(&self) -> Result<Option<Founding>, Fault> {
+        let Some(path) = &self.genesis else { return Ok(None) };
+        let founding = ceremony::verify(&ceremony::read_genesis(path)?)?;
+        expect_chain(self, &founding.chain)?;
+        Ok(Some(founding))
+    }
+
+    /// The founding document, where nothing can be done without it.
+    pub fn require_document(&self) -> Result<GenesisDocument, Fault> {
+        let path = self.genesis.as_ref().ok_or_else(|| {
+            Fault::bad_input("name the founding document with --genesis FILE; nothing else is believed")
+                .in_japanese("--genesis FILE で設立文書を指定してください。それ以外は信用しません。")
+        })?;
+        Ok(ceremony::read_genesis(path)?)
+    }
+
+    async fn light(&self, node: &NodeClient, chain: Option<ChainId>) -> Result<Option<Light>, Fault> {
+        let light = match (self.founding()?, self.chain.or(chain)) {
+            (Some(founding), _) => Light::new(&founding),
+            (None, Some(chain)) => Light::of_chain(chain, node).await?,
+            (None, None) => return Ok(None),
+        };
+        let light = match &self.pin {
+            Some(Pin { height, block }) => light.pinned(*height, *block, node).await?,
+            None => light,
+        };
+        let fresh = Freshness { now: now(), age_ms_max: BLOCK_AGE_MS_MAX };
+        let light = if self.allow_old { light } else { light.with_freshness(fresh) };
+        Ok(Some(match self.memory_folder() {
+            Some(folder) => light.with_memory(Memory::in_folder(folder)),
+            None => light,
+        }))
+    }
+
+    fn memory_folder(&self) -> Option<PathBuf> {
+        let variable = |name: &str| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let below = |folder: PathBuf| folder.join("inro");
+        let home = || variable("HOME").map(|home| home.join(".local/state"));
+        self.state.clone().or_else(|| variable("XDG_STATE_HOME").or_else(home).map(below))
+    }
+
     /// Opens a key file.
     pub fn open(&self, path: &std::path::Path) -> Result<SecretKey, Fault> {
         Ok(keyfile::open(path, &self.passphrase().read(&path.display().to_string())?)?)
+    }
+}
+
+/// A block that is trusted already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pin {
+    /// Its height.
+    pub height: Height,
+    /// Its id.
+    pub block: BlockId,
+}
+
+impl FromStr for Pin {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (height, block) = text.split_once(':').ok_or("write the block's height, a colon and its id")?;
+        let height = height.parse().map(Height).map_err(|_| "the height is a number")?;
+        Ok(Self { height, block: block.parse().map_err(|error: inro_contracts::id::BadHex| error.to_string())? })
     }
 }
 
@@ -114,7 +221,7 @@ impl Signing {
 
 /// The node, with a key file's key for signed requests.
 pub async fn desk_at(common: &Common, key: &std::path::Path) -> Result<Desk, Fault> {
-    let desk = Desk::at(NodeClient::new(&common.node)?, common.open(key)?).await?;
+    let desk = Desk::at(common.connect(None).await?, common.open(key)?).await?;
     expect_chain(common, &desk.chain())?;
     Ok(desk)
 }

@@ -16,6 +16,7 @@ use inro_contracts::record::{Record, RecordManifest};
 use inro_contracts::request::{BodyHasher, RequestStatement, body_hash};
 use inro_contracts::time::Time;
 use inro_contracts::transaction::{Action, SignedTransaction, Transaction};
+use inro_evidence::{JournalStatement, check_journal};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use rand::Rng;
 use rand::rngs::OsRng;
@@ -25,6 +26,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
+use crate::light::Distrust;
 use crate::model::Committed;
 use crate::node_client::NodeClient;
 use crate::problem::ClientError;
@@ -300,6 +302,26 @@ impl Desk {
     /// Events of the account's journal.
     pub async fn journal(&self, account: &Label, from: u64, limit: u32) -> Result<Vec<Event>, ClientError> {
         self.get(&format!("/v1/accounts/{}/journal?from={from}&limit={limit}", account.to_hex())).await
+    }
+
+    /// The whole journal as of the node's last block, with what proves that nothing is missing: not checked yet, see
+    /// [`Light::history`](crate::light::Light::history).
+    pub async fn history(&self, account: &Label) -> Result<JournalStatement, ClientError> {
+        let path = format!("/v1/accounts/{}/history", account.to_hex());
+        let ReadPayload { bytes, .. } = self.bytes(&path).await?;
+        borsh::from_slice(&bytes).map_err(|error| ClientError::BadAnswer { path, why: error.to_string() })
+    }
+
+    /// All that happened to an account, proved if the node's answers are; otherwise only its chain of hashes is checked, against
+    /// what the node says that it should be.
+    pub async fn events(&self, account: &Label) -> Result<JournalStatement, ClientError> {
+        if let Some(mut light) = self.node.light().await {
+            return Ok(light.history(self, account).await?.0);
+        }
+        let statement = self.history(account).await?;
+        let JournalStatement { head, label, account, proof, events } = &statement;
+        check_journal(&head.header, label, account, proof, events).map_err(Distrust::from)?;
+        Ok(statement)
     }
 
     /// A consult by its linked ID.

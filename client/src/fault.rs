@@ -2,10 +2,10 @@
 
 use inro_client::ClientError;
 use inro_client::evidence::NoEvidence;
+use inro_client::light::Distrust;
 use inro_client::verify::FalseAnswer;
 use inro_client::wallet::WalletFault;
 use inro_client::wallet::scan::ScanFault;
-use inro_client::wallet::trust::Distrust;
 use inro_genesis::ceremony::CeremonyFault;
 use inro_genesis::files::FileFault;
 use inro_genesis::keyfile::KeyFault;
@@ -89,6 +89,12 @@ impl From<ScanFault> for Fault {
     }
 }
 
+impl From<Distrust> for Fault {
+    fn from(distrust: Distrust) -> Self {
+        ScanFault::Distrust(distrust).into()
+    }
+}
+
 impl From<CeremonyFault> for Fault {
     fn from(fault: CeremonyFault) -> Self {
         match fault {
@@ -119,7 +125,7 @@ impl From<FalseAnswer> for Fault {
 impl From<NoEvidence> for Fault {
     fn from(fault: NoEvidence) -> Self {
         match fault {
-            NoEvidence::Distrust(distrust) => ScanFault::Distrust(distrust).into(),
+            NoEvidence::Distrust(distrust) => distrust.into(),
             fault => {
                 let japanese = words::no_evidence_in_japanese(&fault);
                 Self { japanese: Some(japanese), ..Self::refused(fault.to_string()) }

@@ -14,6 +14,7 @@
 
 pub mod desk;
 pub mod evidence;
+pub mod light;
 pub mod model;
 mod node_client;
 pub mod problem;

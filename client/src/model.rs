@@ -13,6 +13,8 @@ use inro_contracts::organisation::Organisation;
 use inro_contracts::proposal::Proposal;
 use inro_contracts::time::{Height, Time};
 use inro_contracts::transaction::{SignedTransaction, Transaction};
+use inro_contracts::validator::ValidatorSet;
+use inro_evidence::{Certified, Change};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
@@ -24,6 +26,16 @@ pub enum At {
     Latest,
     /// The one of this height.
     Height(Height),
+}
+
+impl At {
+    /// May a block of this height be what was asked for?
+    pub fn is(self, height: Height) -> bool {
+        match self {
+            Self::Latest => true,
+            Self::Height(asked) => asked == height,
+        }
+    }
 }
 
 impl FromStr for At {
@@ -174,6 +186,23 @@ pub struct HistoryAnswer {
     pub inclusion: List<Hash, 64>,
     /// That the older header's history is the beginning of the newer one's.
     pub consistency: List<Hash, 64>,
+}
+
+/// A block that named another validator set as the next one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeAnswer {
+    /// Its header.
+    pub header: Header,
+    /// The proof that it was committed.
+    pub certificate: Certificate,
+    /// The next set.
+    pub set: ValidatorSet,
+}
+
+impl From<ChangeAnswer> for Change {
+    fn from(answer: ChangeAnswer) -> Self {
+        Self { certified: Certified { header: answer.header, certificate: answer.certificate }, set: answer.set }
+    }
 }
 
 /// Where a transaction is.

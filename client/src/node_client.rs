@@ -1,5 +1,6 @@
 //! One node, over HTTP. Answers are read within a bound; redirects are not followed.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use inro_contracts::account::Account;
@@ -11,19 +12,23 @@ use inro_contracts::journal::Event;
 use inro_contracts::organisation::{Organisation, Peer, Practitioner};
 use inro_contracts::parameters::Parameters;
 use inro_contracts::proposal::Proposal;
-use inro_contracts::state::Members;
+use inro_contracts::state::{Members, StateKey};
 use inro_contracts::time::Height;
 use inro_contracts::transaction::{ParsedTransaction, SignedTransaction};
 use inro_contracts::validator::ValidatorSet;
+use inro_evidence::{Certified, Change, Located};
 use reqwest::{Method, StatusCode, Url, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::{Mutex, MutexGuard};
 
+use crate::light::{Distrust, Light};
 use crate::model::{
-    At, BlockAnswer, Committed, HistoryAnswer, OrganisationAnswer, ProposalAnswer, ProvedAnswer, ProvedEntryAnswer, Status,
-    Submission, TransactionAnswer, TransactionStatus,
+    At, BlockAnswer, ChangeAnswer, Committed, HistoryAnswer, OrganisationAnswer, ProposalAnswer, ProvedAnswer, ProvedEntryAnswer,
+    Status, Submission, TransactionAnswer, TransactionStatus,
 };
 use crate::problem::{ClientError, Problem};
+use crate::verify::{self, FalseAnswer};
 
 /// The largest block has 16 MiB of transactions, which JSON writes about five times as long.
 const ANSWER_BYTES_MAX: usize = 128 * 1024 * 1024;
@@ -40,6 +45,7 @@ const PAUSE_AFTER_NO_ANSWER: Duration = Duration::from_millis(200);
 pub struct NodeClient {
     base: String,
     http: reqwest::Client,
+    light: Option<Arc<Mutex<Light>>>,
 }
 
 impl NodeClient {
@@ -60,7 +66,36 @@ impl NodeClient {
             .no_proxy()
             .build()
             .map_err(|error| bad(error.to_string()))?;
-        Ok(Self { base: url.trim_end_matches('/').into(), http })
+        Ok(Self { base: url.trim_end_matches('/').into(), http, light: None })
+    }
+
+    /// From now on, what this client answers is proved, or an error. What only the node can know (whether a transaction waits, how
+    /// many peers it has) and what follows from a journal that the asker may not read stays the node's word.
+    pub fn verified_by(self, light: Light) -> Self {
+        Self { light: Some(Arc::new(Mutex::new(light))), ..self }
+    }
+
+    /// Another node whose answers are checked by the same light client.
+    pub fn beside(&self, url: &str) -> Result<Self, ClientError> {
+        Ok(Self { light: self.light.clone(), ..Self::new(url)? })
+    }
+
+    /// The same node, believed without proof.
+    pub fn unverified(&self) -> Self {
+        Self { light: None, ..self.clone() }
+    }
+
+    /// Are its answers proved?
+    pub fn is_verified(&self) -> bool {
+        self.light.is_some()
+    }
+
+    /// The light client that checks its answers, while nobody else uses it.
+    pub async fn light(&self) -> Option<MutexGuard<'_, Light>> {
+        match &self.light {
+            Some(light) => Some(light.lock().await),
+            None => None,
+        }
     }
 
     /// The node's address.
@@ -68,24 +103,56 @@ impl NodeClient {
         &self.base
     }
 
-    /// How the node stands.
+    /// How the node stands. What it says of the ledger is checked; what it says of itself is its word.
     pub async fn status(&self) -> Result<Status, ClientError> {
-        self.read("/v1/status").await
+        let status: Status = self.read("/v1/status").await?;
+        if let Some(mut light) = self.light().await
+            && status.height > Height(0)
+        {
+            let certified = self.stated(At::Height(status.height)).await?;
+            light.believe(self, &certified).await?;
+            let Header { chain, time, state_root, .. } = certified.header;
+            require(
+                (status.chain, status.time, status.state_root, status.block) == (chain, time, state_root, certified.header.id()),
+                FalseAnswer::OtherObject,
+            )?;
+        }
+        Ok(status)
+    }
+
+    /// The founding document's bytes, whose hash is the ledger's id.
+    pub async fn genesis(&self) -> Result<Vec<u8>, ClientError> {
+        let path = "/v1/genesis";
+        let answer = self.exchange(path, self.request(Method::GET, path)).await?;
+        if answer.status.is_success() { Ok(answer.body) } else { Err(ClientError::Problem(problem_of(&answer))) }
+    }
+
+    /// The changes of the validator set in blocks after this height, the oldest first.
+    pub async fn changes(&self, after: Height) -> Result<Vec<Change>, ClientError> {
+        let answers: Vec<ChangeAnswer> = self.read(&format!("/v1/changes?after={after}")).await?;
+        Ok(answers.into_iter().map(Change::from).collect())
+    }
+
+    /// An object of the state with the proof of it, or of its absence.
+    pub async fn proved_state(&self, key: &StateKey) -> Result<ProvedAnswer<String>, ClientError> {
+        self.read(&format!("/v1/state/{}/proof", hex::encode(key.to_bytes()))).await
     }
 
     /// The ledger's parameters.
     pub async fn parameters(&self) -> Result<Parameters, ClientError> {
-        self.read("/v1/parameters").await
+        self.object(StateKey::Parameters, "parameters", "/v1/parameters".into()).await
     }
 
     /// The validators of the next block.
     pub async fn validators(&self) -> Result<ValidatorSet, ClientError> {
-        self.read("/v1/validators").await
+        self.object(StateKey::Validators, "validators", "/v1/validators".into()).await
     }
 
     /// A validator set that voted once, by the hash that headers carry.
     pub async fn validator_set(&self, hash: &Hash) -> Result<ValidatorSet, ClientError> {
-        self.read(&format!("/v1/validators/{}", hash.to_hex())).await
+        let set: ValidatorSet = self.read(&format!("/v1/validators/{}", hash.to_hex())).await?;
+        require(set.hash() == *hash, FalseAnswer::OtherObject)?;
+        Ok(set)
     }
 
     /// The ids of all members, with their proof.
@@ -98,39 +165,57 @@ impl NodeClient {
         self.read(&format!("/v1/accounts/{}?proof", label.to_hex())).await
     }
 
-    /// All members, suspended ones too.
+    /// All members, suspended ones too. That these are all is proved like each of them.
     pub async fn organisations(&self) -> Result<Vec<OrganisationAnswer>, ClientError> {
-        self.list("/v1/organisations", |answer: &OrganisationAnswer| answer.id.to_hex()).await
+        let Some(mut light) = self.light().await else {
+            return self.list("/v1/organisations", |answer: &OrganisationAnswer| answer.id.to_hex()).await;
+        };
+        let members: Members = light.read(self, &StateKey::Members).await?.ok_or_else(|| proved_absent("list of members"))?;
+        let mut organisations = Vec::with_capacity(members.0.len());
+        for id in members.0.iter() {
+            let organisation = light.read(self, &StateKey::Organisation(*id)).await?;
+            let organisation = organisation.ok_or_else(|| proved_absent("organisation"))?;
+            organisations.push(OrganisationAnswer { id: *id, organisation });
+        }
+        Ok(organisations)
     }
 
     /// One member.
     pub async fn organisation(&self, id: &OrganisationId) -> Result<Organisation, ClientError> {
-        self.read(&format!("/v1/organisations/{}", id.to_hex())).await
+        self.object(StateKey::Organisation(*id), "organisation", format!("/v1/organisations/{}", id.to_hex())).await
     }
 
     /// One practitioner.
     pub async fn practitioner(&self, id: &PractitionerId) -> Result<Practitioner, ClientError> {
-        self.read(&format!("/v1/practitioners/{}", id.to_hex())).await
+        self.object(StateKey::Practitioner(*id), "practitioner", format!("/v1/practitioners/{}", id.to_hex())).await
     }
 
-    /// All registered machines.
+    /// All registered machines. Each is proved; that none is left out is not.
     pub async fn peers(&self) -> Result<Vec<Peer>, ClientError> {
-        self.list("/v1/peers", |peer: &Peer| peer.record.key.to_hex()).await
+        let peers = self.list("/v1/peers", |peer: &Peer| peer.record.key.to_hex()).await?;
+        for peer in &peers {
+            self.require_object(&StateKey::Peer(peer.record.key), peer).await?;
+        }
+        Ok(peers)
     }
 
-    /// All proposals.
+    /// All proposals. Each is proved; that none is left out is not.
     pub async fn proposals(&self) -> Result<Vec<ProposalAnswer>, ClientError> {
-        self.list("/v1/proposals", |answer: &ProposalAnswer| answer.id.to_hex()).await
+        let proposals = self.list("/v1/proposals", |answer: &ProposalAnswer| answer.id.to_hex()).await?;
+        for answer in &proposals {
+            self.require_object(&StateKey::Proposal(answer.id), &answer.proposal).await?;
+        }
+        Ok(proposals)
     }
 
     /// One proposal.
     pub async fn proposal(&self, id: &ProposalId) -> Result<Proposal, ClientError> {
-        self.read(&format!("/v1/proposals/{}", id.to_hex())).await
+        self.object(StateKey::Proposal(*id), "proposal", format!("/v1/proposals/{}", id.to_hex())).await
     }
 
     /// One account.
     pub async fn account(&self, label: &Label) -> Result<Account, ClientError> {
-        self.read(&format!("/v1/accounts/{}", label.to_hex())).await
+        self.object(StateKey::Account(*label), "account", format!("/v1/accounts/{}", label.to_hex())).await
     }
 
     /// Part of an account's journal: `limit` events from the `from`-th on, counted from 1.
@@ -140,22 +225,53 @@ impl NodeClient {
 
     /// A block with its entries.
     pub async fn block(&self, at: At) -> Result<BlockAnswer, ClientError> {
-        self.read(&format!("/v1/blocks/{at}")).await
+        let block: BlockAnswer = self.read(&format!("/v1/blocks/{at}")).await?;
+        if let Some(mut light) = self.light().await {
+            require(at.is(block.header.height), FalseAnswer::OtherBlock)?;
+            verify::block(&block).map_err(Distrust::from)?;
+            light.header(self, &block.header, &block.certificate).await?;
+        }
+        Ok(block)
     }
 
     /// A block's header.
     pub async fn header(&self, at: At) -> Result<Header, ClientError> {
-        self.read(&format!("/v1/headers/{at}")).await
+        if self.is_verified() { Ok(self.certified(at).await?.header) } else { self.read(&format!("/v1/headers/{at}")).await }
     }
 
     /// A block's certificate.
     pub async fn certificate(&self, at: At) -> Result<Certificate, ClientError> {
+        if self.is_verified() {
+            return Ok(self.certified(at).await?.certificate);
+        }
         self.read(&format!("/v1/certificates/{at}")).await
     }
 
-    /// Where a transaction is now.
+    /// A block's header with its certificate.
+    pub async fn certified(&self, at: At) -> Result<Certified, ClientError> {
+        let certified = self.stated(at).await?;
+        if let Some(mut light) = self.light().await {
+            light.believe(self, &certified).await?;
+        }
+        Ok(certified)
+    }
+
+    /// The same as the node states it, not believed yet.
+    pub(crate) async fn stated(&self, at: At) -> Result<Certified, ClientError> {
+        let header: Header = self.read(&format!("/v1/headers/{at}")).await?;
+        let certificate = self.read(&format!("/v1/certificates/{}", header.height)).await?;
+        require(at.is(header.height), FalseAnswer::OtherBlock)?;
+        Ok(Certified { header, certificate })
+    }
+
+    /// Where a transaction is now. That it is committed is proved; that it waits, or is not known, is the node's word.
     pub async fn transaction(&self, id: &TransactionId) -> Result<TransactionAnswer, ClientError> {
-        self.read(&format!("/v1/transactions/{}", id.to_hex())).await
+        let answer: TransactionAnswer = self.read(&format!("/v1/transactions/{}", id.to_hex())).await?;
+        require(answer.id == *id, FalseAnswer::OtherEntry)?;
+        if let Some(committed) = answer.committed() {
+            self.require_committed(&committed).await?;
+        }
+        Ok(answer)
     }
 
     /// A committed entry with the proof that it stands in its block.
@@ -209,7 +325,11 @@ impl NodeClient {
                 self.read(&format!("/v1/transactions/{}?wait_ms={wait_ms}", id.to_hex())).await;
             match answer {
                 Ok(answer) => match answer.committed() {
-                    Some(committed) => return Ok(committed),
+                    Some(committed) => {
+                        require(committed.id == *id, FalseAnswer::OtherEntry)?;
+                        self.require_committed(&committed).await?;
+                        return Ok(committed);
+                    }
                     // The node holds the answer back itself; the pause is for one that does not.
                     None => tokio::time::sleep(Duration::from_millis(20)).await,
                 },
@@ -250,6 +370,28 @@ impl NodeClient {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// An object of the state: proved, if a light client is at hand.
+    async fn object<T: Canonical + DeserializeOwned>(&self, key: StateKey, what: &str, path: String) -> Result<T, ClientError> {
+        match self.light().await {
+            Some(mut light) => light.read(self, &key).await?.ok_or_else(|| proved_absent(what)),
+            None => self.read(&path).await,
+        }
+    }
+
+    /// What a node stated must be what it proves.
+    async fn require_object<T: Canonical + PartialEq>(&self, key: &StateKey, stated: &T) -> Result<(), ClientError> {
+        let Some(mut light) = self.light().await else { return Ok(()) };
+        let proved: Option<T> = light.read(self, key).await?;
+        require(proved.as_ref() == Some(stated), FalseAnswer::OtherObject)
+    }
+
+    async fn require_committed(&self, stated: &Committed) -> Result<(), ClientError> {
+        let Some(mut light) = self.light().await else { return Ok(()) };
+        let (statement, signed) = light.entry(self, &stated.id).await?;
+        let Located { index, entry, .. } = statement.entry;
+        require((signed.height, index, &entry.outcome) == (stated.height, stated.index, &stated.outcome), FalseAnswer::Outcome)
     }
 
     async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
@@ -326,6 +468,22 @@ impl NodeClient {
         }
         Ok(HttpAnswer { status, retry_after, body })
     }
+}
+
+fn require(holds: bool, otherwise: FalseAnswer) -> Result<(), ClientError> {
+    if holds { Ok(()) } else { Err(Distrust::from(otherwise).into()) }
+}
+
+/// The same error as that of a node which says so without a proof.
+fn proved_absent(what: &str) -> ClientError {
+    ClientError::Problem(Problem {
+        status: 404,
+        title: "Not found".into(),
+        detail: format!("The ledger proves that it has no such {what}."),
+        rule: None,
+        retry_after: None,
+        retry_after_ms: None,
+    })
 }
 
 struct HttpAnswer {

@@ -87,6 +87,12 @@ impl Console {
         spinner
     }
 
+    /// Says something that is not part of the answer.
+    pub fn remark(&self, sentence: &str) {
+        let text = if self.json { json!({ "remark": sentence }).to_string() } else { sentence.to_owned() };
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+
     /// Says why the command failed and gives the exit status.
     pub fn fail(&self, fault: &Fault) -> ExitCode {
         let text = if self.json {

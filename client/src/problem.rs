@@ -5,6 +5,8 @@ use std::time::Duration;
 use inro_contracts::id::TransactionId;
 use serde::{Deserialize, Serialize};
 
+use crate::light::Distrust;
+
 /// A node's refusal, in the form of RFC 9457 (`application/problem+json`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -86,6 +88,9 @@ pub enum ClientError {
         /// What was found.
         why: String,
     },
+    /// The answer is not believed.
+    #[error(transparent)]
+    Distrust(Box<Distrust>),
     /// Not committed in time. It still may be, until it is void.
     #[error(
         "transaction {} was not committed within {} s; it may still be: ask again with `inro transaction {} --wait`",

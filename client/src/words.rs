@@ -2,7 +2,7 @@
 
 use inro_client::ClientError;
 use inro_client::evidence::NoEvidence;
-use inro_client::wallet::trust::Distrust;
+use inro_client::light::{Distrust, Remark};
 use inro_client::wallet::{BadWords, WORDS, WalletFault};
 use inro_genesis::ceremony::CeremonyFault;
 use inro_genesis::files::FileFault;
@@ -67,8 +67,6 @@ words! {
     CertificateVerified: "Verified: signed by {} of {} voting power.", "検証済み: 議決権 {} / {} の署名があります。";
     CertificateWithoutGenesis: "Not verified: give the founding document with --genesis FILE to verify it.",
         "未検証: 検証するには --genesis FILE で設立文書を指定してください。";
-    CertificateOtherValidators: "Not verified: the validators have changed since the founding, so the founding document is not enough.",
-        "未検証: 設立後に検証者が変わったため、設立文書だけでは検証できません。";
     Waiting: "waiting for the block …", "ブロックへの記録を待っています …";
     CommittedIn: "Committed in block {}.", "ブロック {} に記録されました。";
     Submitted: "Submitted; not waited for.", "送信しました（記録は待っていません）。";
@@ -123,9 +121,17 @@ words! {
     TakenIn: "{}  {} items", "{}  {} 件";
     TakingIn: "taking in {}", "{} を取り込み中";
     Registering: "registering", "台帳に登録中";
-    HistoryProved: "Proved: nothing is left out or changed.", "検証済み: 抜けも改変もありません。";
-    HistoryNotProved: "The events make one unbroken chain; give the founding document with --genesis FILE to have it proved.",
-        "履歴の連鎖は途切れていません。証明するには --genesis FILE で設立文書を指定してください。";
+    HistoryProved: "Verified: these {} events are complete up to block {} ({}); nothing is left out or changed.",
+        "検証済み: この {} 件で、ブロック {}（{}）までのすべてです。抜けも改変もありません。";
+    HistoryNotProved: "Not verified: {} events up to block {} ({}), an unbroken chain that only the node vouches for; name the founding document with --genesis FILE.",
+        "未検証: {} 件、ブロック {}（{}）まで。連鎖は途切れていませんが、ノードの言葉だけです。--genesis FILE で設立文書を指定してください。";
+    NotVerified: "Not verified: what follows is the node's word. Name the founding document with --genesis FILE, or the ledger with --chain ID, to have it proved.",
+        "未検証: 以下はノードの言葉であり、証明されていません。--genesis FILE で設立文書を、または --chain ID で台帳を指定してください。";
+    HandedOver: "; {} handed over", "（うち引き渡し {} 件）";
+    NothingHandedOver: "; {} handed over so far", "（引き渡しはまだ {} 件）";
+    NodeSilent: "{} does not answer; it was not compared with the others.", "{} から応答がなく、他のノードと比べられませんでした。";
+    NodeStale: "{} is behind: its last block is {}, and block {} was seen elsewhere.", "{} は遅れています。最新ブロックは {} ですが、ブロック {} が既にあります。";
+    NotRemembered: "What was seen cannot be remembered for the next time: {}", "確認した最新ブロックを保存できません: {}";
     You: "you", "あなた";
     ThePerson: "the person", "本人";
     TheCustodian: "the custodian", "保管施設";
@@ -285,15 +291,39 @@ pub fn distrust_in_japanese(distrust: &Distrust) -> Option<String> {
                 "ノードの最新ブロック（{height}）は {minutes} 分前のものです。別のノードに尋ねるか、--allow-old を付けてください。"
             )
         }
+        Distrust::Behind { height, newest } => format!(
+            "ノードの台帳はブロック {height} までですが、ブロック {newest} が既に確認されています。別のノードに尋ねてください。"
+        ),
+        Distrust::Fork(fork) => {
+            let kept = fork.kept.as_ref().map(|path| format!("（証拠: {}）", path.display())).unwrap_or_default();
+            format!(
+                "台帳が分岐しています。ブロック {} が二つあり、{} の検証者が両方に署名しました。どのノードも信用せず、証拠を参加組織と監督機関に渡してください{kept}。",
+                fork.height,
+                fork.double_signers.len()
+            )
+        }
+        Distrust::Discontinued { older, newer } => format!(
+            "ブロック {newer} はブロック {older} の台帳の続きではありません。どちらのノードも信用せず、参加組織に知らせてください。"
+        ),
+        Distrust::NoNode => "どのノードからも応答がありません。--node を確認してください。".into(),
         _ => "ノードの応答は証明と合いません。このノードを信用せず、別のノードに尋ねてください。".into(),
     })
+}
+
+/// What there is to say about nodes.
+pub fn remark_told(remark: &Remark, language: Language) -> String {
+    match remark {
+        Remark::Silent { node } => say(Word::NodeSilent, language, &[node]),
+        Remark::Stale { node, height, newest } => say(Word::NodeStale, language, &[node, height, newest]),
+        Remark::NotRemembered { why } => say(Word::NotRemembered, language, &[why]),
+    }
 }
 
 /// Why no evidence was made.
 pub fn no_evidence_in_japanese(fault: &NoEvidence) -> String {
     match fault {
-        NoEvidence::NoAccount => {
-            "このアカウントは存在しないことが証明されています。`inro evidence absence` でその証拠を作れます。".into()
+        NoEvidence::UnknownLedger => {
+            "台帳が分からないと証明できません。--genesis で設立文書を、または --chain で台帳IDを指定してください。".into()
         }
         NoEvidence::AccountExists => "このアカウントは存在します。`inro evidence journal` で履歴の証拠を作れます。".into(),
         NoEvidence::TooLarge(_) => "証拠ファイルに収まらない大きさです。".into(),
@@ -339,6 +369,7 @@ pub fn client_error_in_japanese(error: &ClientError) -> Option<String> {
             format!("{url} から応答がありません（{why}）。ノードが動いているか、アドレス（--node）が正しいか確認してください。")
         }
         ClientError::Problem(problem) => format!("ノードが拒みました: {problem}"),
+        ClientError::Distrust(distrust) => return distrust_in_japanese(distrust),
         ClientError::NotCommittedYet { id, .. } => {
             let id = id.to_hex();
             format!("トランザクション {id} は時間内に記録されませんでした。`inro transaction {id} --wait` で後から確認できます。")

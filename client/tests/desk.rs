@@ -47,7 +47,8 @@ impl Desk {
     pub fn run_with(&self, line: &str, environment: impl FnOnce(&mut Command)) -> Answer {
         let mut command = Command::new(env!("CARGO_BIN_EXE_inro"));
         command.args(line.split_whitespace()).current_dir(self.folder.path()).env("INRO_PASSPHRASE", PASSPHRASE);
-        for name in ["LANG", "LC_ALL", "LC_MESSAGES", "INRO_KEY", "INRO_CHAIN", "INRO_NODE"] {
+        command.env("INRO_STATE", self.folder.path().join("state"));
+        for name in ["LANG", "LC_ALL", "LC_MESSAGES", "INRO_KEY", "INRO_CHAIN", "INRO_NODE", "INRO_GENESIS"] {
             command.env_remove(name);
         }
         if let Some(node) = &self.node {

@@ -19,11 +19,12 @@ use inro_contracts::block::{BlockContext, Tip};
 use inro_contracts::bytes::{Canonical, List, encode};
 use inro_contracts::certificate::{Certificate, CommitSignature};
 use inro_contracts::genesis::GenesisDocument;
-use inro_contracts::history::HistoryReader;
+use inro_contracts::history::{self, HistoryReader};
 use inro_contracts::id::{ChainId, Hash, Label, TransactionId};
 use inro_contracts::journal::Event;
 use inro_contracts::key::SecretKey;
 use inro_contracts::machine::{self, BlockFault, Built};
+use inro_contracts::merkle::{EntryTree, leaf_hash};
 use inro_contracts::organisation::{Organisation, OrganisationKind, Peer, PeerKind, Practitioner, Role};
 use inro_contracts::parameters::Parameters;
 use inro_contracts::proposal::Proposal;
@@ -34,6 +35,7 @@ use inro_contracts::transaction::{ParsedTransaction, VerifiedTransaction};
 use inro_contracts::tree::{self, TreeStore};
 use inro_contracts::validator::ValidatorSet;
 use inro_contracts::vote::{VoteKind, VoteStatement};
+use inro_evidence::{Certified, JournalStatement};
 use inro_genesis::ceremony::{self, Plan, PlannedPeer, PlannedPractitioner};
 use inro_genesis::keyfile::Passphrase;
 use serde::Serialize;
@@ -163,6 +165,7 @@ pub(crate) struct Ledger {
     committed: BTreeSet<TransactionId>,
     blocks: Vec<Block>,
     journals: BTreeMap<Label, Vec<Event>>,
+    document: Vec<u8>,
 }
 
 impl StateReader for Ledger {
@@ -209,6 +212,7 @@ impl Ledger {
             committed: BTreeSet::new(),
             blocks: Vec::new(),
             journals: BTreeMap::new(),
+            document: document.to_bytes(),
         }
     }
 
@@ -319,9 +323,15 @@ fn router(shared: Arc<Shared>) -> Router {
         )
         .route("/v1/proposals/{id}", get(async |node: Node, id: Id| object::<Proposal>(&node, StateKey::Proposal(parse(&id)))))
         .route("/v1/validators/{hash}", get(validator_set))
+        .route("/v1/genesis", get(async |node: Node| node.ledger.lock().unwrap().document.clone()))
+        .route("/v1/changes", get(changes))
+        .route("/v1/state/{key}/proof", get(state))
+        .route("/v1/history/{older}/{newer}", get(ids_before))
         .route("/v1/members", get(async |node: Node| proved::<Members>(&node, StateKey::Members)))
         .route("/v1/accounts/{id}", get(account))
         .route("/v1/accounts/{id}/journal", get(journal))
+        .route("/v1/accounts/{id}/history", get(whole_journal))
+        .route("/v1/transactions/{id}/proof", get(entry))
         .route("/v1/blocks/{height}", get(block))
         .route("/v1/headers/{height}", get(header))
         .route("/v1/certificates/{height}", get(certificate))
@@ -366,6 +376,57 @@ fn proved<T: Canonical + Serialize>(node: &Node, key: StateKey) -> Response {
     let object = bytes.map(|bytes| T::from_bytes(bytes).unwrap()).filter(|_| !node.hides.load(Ordering::SeqCst));
     let proof = hex::encode(proof.to_bytes());
     answer(Some(json!({ "object": object, "header": block.built.header, "certificate": block.certificate, "proof": proof })))
+}
+
+/// The same for any object, by its key's bytes.
+async fn state(node: Node, key: Id) -> Response {
+    let key: StateKey = borsh::from_slice(&hex::decode(&*key).unwrap()).unwrap();
+    let ledger = node.ledger.lock().unwrap();
+    let Some(block) = ledger.blocks.last() else { return answer(None) };
+    let bytes = ledger.objects.get(&key);
+    let proof = tree::prove(&*ledger, ledger.tip.height, &key, bytes.map(Vec::as_slice)).unwrap();
+    let object = bytes.filter(|_| !node.hides.load(Ordering::SeqCst)).map(hex::encode);
+    let proof = hex::encode(proof.to_bytes());
+    answer(Some(json!({ "object": object, "header": block.built.header, "certificate": block.certificate, "proof": proof })))
+}
+
+/// Nobody's rotation is tested here, so the validators never change but by governance.
+async fn changes(node: Node, after: extract::Query<BTreeMap<String, u64>>) -> Response {
+    let ledger = node.ledger.lock().unwrap();
+    let changed = |block: &&Block| {
+        block.built.header.next_validators != block.built.header.validators && block.built.header.height.0 > after["after"]
+    };
+    let change = |block: &Block| json!({ "header": block.built.header, "certificate": block.certificate, "set": block.built.next_validators });
+    answer(Some(Value::Array(ledger.blocks.iter().filter(changed).map(change).collect())))
+}
+
+async fn ids_before(node: Node, heights: extract::Path<(u64, u64)>) -> Response {
+    let (ledger, (older, newer)) = (node.ledger.lock().unwrap(), *heights);
+    let inclusion = history::prove_inclusion(&*ledger, newer, older).unwrap();
+    let consistency = history::prove_consistency(&*ledger, newer, older).unwrap();
+    answer(Some(json!({ "inclusion": inclusion, "consistency": consistency })))
+}
+
+async fn entry(node: Node, id: Id) -> Response {
+    let ledger = node.ledger.lock().unwrap();
+    let place = |block: &Block| block.transactions.iter().position(|transaction| transaction.id().to_hex() == *id);
+    let Some((block, index)) = ledger.blocks.iter().find_map(|block| Some((block, place(block)?))) else { return answer(None) };
+    let bytes = machine::entries(&block.transactions, &block.built.outcomes).collect::<Vec<_>>();
+    let leaves: Vec<Hash> = bytes.iter().map(|entry| leaf_hash(entry)).collect();
+    let path = EntryTree::new(&leaves).prove(index).unwrap().path;
+    let (entry, header) = (hex::encode(&bytes[index]), &block.built.header);
+    answer(Some(json!({ "index": index, "entry": entry, "path": path, "header": header, "certificate": block.certificate })))
+}
+
+async fn whole_journal(node: Node, id: Id) -> Response {
+    let ledger = node.ledger.lock().unwrap();
+    let (label, key) = (parse::<Label>(&id), StateKey::Account(parse(&id)));
+    let (Some(block), Some(bytes)) = (ledger.blocks.last(), ledger.objects.get(&key)) else { return answer(None) };
+    let proof = tree::prove(&*ledger, ledger.tip.height, &key, Some(bytes)).unwrap();
+    let account = Account::from_bytes(bytes).unwrap();
+    let head = Certified { header: block.built.header.clone(), certificate: block.certificate.clone() };
+    let events = if node.hides.load(Ordering::SeqCst) { Vec::new() } else { ledger.journals[&label].clone() };
+    encode(&JournalStatement { head, label, account, proof, events: List::new(events).unwrap() }).into_response()
 }
 
 async fn account(node: Node, id: Id, query: extract::RawQuery) -> Response {

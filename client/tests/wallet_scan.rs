@@ -9,8 +9,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use inro_client::NodeClient;
+use inro_client::light::{Distrust, Freshness, Light};
 use inro_client::wallet::scan::{self, Progress, ScanFault, Scanned};
-use inro_client::wallet::trust::{Distrust, Freshness, Trust};
 use inro_client::wallet::{Wallet, WalletSecret, WordList, Words};
 use inro_contracts::account::Account;
 use inro_contracts::bytes::{Canonical, encode};
@@ -151,6 +151,18 @@ fn one(value: Option<Value>) -> Response {
     value.map_or_else(missing, |value| axum::Json(value).into_response())
 }
 
+async fn changes(State(node): State<Shared>) -> Response {
+    let node = node.lock().unwrap();
+    let headers = (1..=node.ledger.tip().height.0).map(|height| node.ledger.header(Height(height)).unwrap());
+    let change = |header: &inro_contracts::block::Header| {
+        let place = header.height.0 as usize;
+        let set = if node.lie == Lie::OtherSet { &node.sets[0] } else { &node.sets[place] };
+        json!({ "header": header, "certificate": node.certificates[place - 1], "set": set })
+    };
+    let changed = headers.filter(|header| header.next_validators != header.validators);
+    one(Some(Value::Array(changed.map(change).collect())))
+}
+
 async fn serve(node: &Shared) -> NodeClient {
     let router = Router::new()
         .route("/v1/members", get(async |State(node): State<Shared>| node.lock().unwrap().proved::<Members>(&StateKey::Members)))
@@ -160,26 +172,7 @@ async fn serve(node: &Shared) -> NodeClient {
                 node.lock().unwrap().proved::<Account>(&StateKey::Account(label.parse().unwrap()))
             }),
         )
-        .route(
-            "/v1/headers/{height}",
-            get(async |State(node): State<Shared>, Path(height): Path<u64>| {
-                one(node.lock().unwrap().ledger.header(Height(height)).map(|header| json!(header)))
-            }),
-        )
-        .route(
-            "/v1/certificates/{height}",
-            get(async |State(node): State<Shared>, Path(height): Path<usize>| {
-                one(node.lock().unwrap().certificates.get(height - 1).map(|certificate| json!(certificate)))
-            }),
-        )
-        .route(
-            "/v1/validators/{hash}",
-            get(async |State(node): State<Shared>, Path(hash): Path<String>| {
-                let node = node.lock().unwrap();
-                let found = node.sets.iter().find(|set| set.hash().to_hex() == hash);
-                one(if node.lie == Lie::OtherSet { node.sets.first() } else { found }.map(|set| json!(set)))
-            }),
-        )
+        .route("/v1/changes", get(changes))
         .with_state(Arc::clone(node));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = NodeClient::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
@@ -195,13 +188,13 @@ fn wallet(node: &Node) -> Wallet {
     Wallet::new(secret_of(1), node.consortium.chain, false)
 }
 
-fn trust(node: &Shared) -> Trust {
-    Trust::new(&node.lock().unwrap().consortium.founding())
+fn light(node: &Shared) -> Light {
+    Light::new(&node.lock().unwrap().consortium.founding())
 }
 
 async fn scan_anew(node: &Shared, client: &NodeClient) -> Result<(Wallet, Scanned), ScanFault> {
     let mut found = wallet(&node.lock().unwrap());
-    let scanned = scan::scan(&mut found, std::slice::from_ref(client), &mut trust(node), &[], |_| ()).await?;
+    let scanned = scan::scan(&mut found, std::slice::from_ref(client), &mut light(node), &[], |_| ()).await?;
     Ok((found, scanned))
 }
 
@@ -229,7 +222,7 @@ async fn the_words_alone_find_every_account_with_the_key_that_speaks_for_it() {
     let clients = [serve(&node).await, serve(&node).await];
     let mut found = wallet(&node.lock().unwrap());
     let mut progress = Vec::new();
-    let scanned = scan::scan(&mut found, &clients, &mut trust(&node), &[], |step| progress.push(step)).await.unwrap();
+    let scanned = scan::scan(&mut found, &clients, &mut light(&node), &[], |step| progress.push(step)).await.unwrap();
     assert_eq!(known(&found), known(&lost));
     assert_eq!((scanned.members, scanned.found, scanned.lost, scanned.height), (4, 6, 0, Height(10)));
     assert_eq!(progress.first(), Some(&Progress { done: 0, of: 4, found: 0 }));
@@ -238,7 +231,7 @@ async fn the_words_alone_find_every_account_with_the_key_that_speaks_for_it() {
         let controller = found.controller(&account.label).unwrap().public();
         assert_eq!(controller, lost.controller(&account.label).unwrap().public());
     }
-    let again = scan::scan(&mut found, &clients, &mut trust(&node), &[], |_| ()).await.unwrap();
+    let again = scan::scan(&mut found, &clients, &mut light(&node), &[], |_| ()).await.unwrap();
     assert_eq!((again.found, known(&found)), (6, known(&lost)));
 }
 
@@ -314,14 +307,14 @@ async fn an_old_block_and_another_ledger_are_refused() {
     let client = [serve(&node).await];
     let fresh = |ms| Freshness { now: FOUNDED.plus_ms(ms), age_ms_max: 600_000 };
     let mut found = wallet(&node.lock().unwrap());
-    let mut young = trust(&node).with_freshness(fresh(601_000));
+    let mut young = light(&node).with_freshness(fresh(601_000));
     scan::scan(&mut found, &client, &mut young, &[], |_| ()).await.unwrap();
-    let mut old = trust(&node).with_freshness(fresh(661_000));
+    let mut old = light(&node).with_freshness(fresh(661_000));
     let fault = scan::scan(&mut found, &client, &mut old, &[], |_| ()).await.unwrap_err();
     assert!(matches!(fault, ScanFault::Distrust(Distrust::Old { height: Height(1), minutes: 11 })), "{fault}");
     let mut other = Wallet::new(secret_of(1), inro_contracts::id::ChainId([1; 32]), false);
-    let fault = scan::scan(&mut other, &client, &mut trust(&node), &[], |_| ()).await.unwrap_err();
+    let fault = scan::scan(&mut other, &client, &mut light(&node), &[], |_| ()).await.unwrap_err();
     assert!(matches!(fault, ScanFault::OtherLedger { found, .. } if found == chain));
-    let fault = scan::scan(&mut found, &[], &mut trust(&node), &[], |_| ()).await.unwrap_err();
+    let fault = scan::scan(&mut found, &[], &mut light(&node), &[], |_| ()).await.unwrap_err();
     assert!(matches!(fault, ScanFault::NoNode));
 }

@@ -421,6 +421,13 @@ struct Heard {
     claimed: Height,
 }
 
+/// The last height at which a key must not sign because others proved a block that this node does not have: its memory may come
+/// from an older copy. A guard that remembers signing at that height is no such copy. Whoever decided the block are more than two
+/// thirds, and each of them remembers it, so they never all wait for each other.
+fn floor_for(tip: Height, signed: Height, proved: Height) -> Height {
+    if proved > tip.max(signed) { proved.next() } else { Height(0) }
+}
+
 /// In which role the engine runs.
 enum Role {
     /// It votes.
@@ -478,7 +485,7 @@ impl Consensus<'_> {
         let Some(validator) = &self.keys.validator else { return Ok(Role::Observer) };
         let tip = self.ledger.view().tip.height;
         let mut guard = inro_engine::recall(&self.folder(), &self.ledger.chain_id(), validator.public(), tip)?;
-        let ahead = if heard.proved > tip { heard.proved.next() } else { Height(0) };
+        let ahead = floor_for(tip, guard.height(), heard.proved);
         guard.raise_floor(floor.max(ahead)).map_err(EngineFault::Refused)?;
         Ok(match heard.quorum && heard.claimed <= tip.next() && guard.floor() <= tip {
             true => Role::Validator(guard),
@@ -583,5 +590,22 @@ impl Consensus<'_> {
             #[cfg(feature = "byzantine")]
             adversary: self.adversary.engine.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All validators of a ledger were killed in the moment in which two of four had committed block 176 and two had not yet. Back
+    /// again, the two that lacked it had signed it, and yet waited until the others would decide block 177 without them. Nobody ever
+    /// did: a power cut at the wrong moment would have stopped the ledger for good.
+    #[test]
+    fn validators_that_remember_signing_the_newest_block_vote_again_although_they_lack_it() {
+        let (tip, proved) = (Height(175), Height(176));
+        assert_eq!(floor_for(tip, Height(176), proved), Height(0));
+        assert_eq!(floor_for(proved, Height(176), proved), Height(0));
+        assert_eq!(floor_for(tip, Height(175), proved), Height(177), "the guard may come from a copy made before");
+        assert_eq!(floor_for(tip, Height(176), Height(177)), Height(178), "the others went on without this key's memory");
     }
 }

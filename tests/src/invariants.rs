@@ -11,6 +11,7 @@ use inro_contracts::time::Height;
 use inro_contracts::transaction::{Action, ParsedTransaction};
 use inro_contracts::validator::ValidatorSet;
 use inro_contracts::vote::DoubleSign;
+use inro_evidence::{Certified, Walk};
 
 use crate::cluster::Cluster;
 use crate::consortium::PASSPHRASE;
@@ -108,10 +109,9 @@ impl<'a> Verdict<'a> {
             for (block, validators) in chain.iter().zip(&replayed) {
                 let height = block.header.height;
                 verify::block(block).unwrap_or_else(|error| panic!("block {height} of node {node}: {error}"));
-                match verify::header(&self.cluster.consortium.chain, validators, &block.header, &block.certificate) {
-                    Ok(verify::Verified::Yes { .. }) => {}
-                    other => panic!("the certificate of height {height} of node {node}: {other:?}"),
-                }
+                let walk = Walk::from_genesis(self.cluster.consortium.chain, validators.clone());
+                let certified = Certified { header: block.header.clone(), certificate: block.certificate.clone() };
+                walk.certify(&certified).unwrap_or_else(|fault| panic!("block {height} of node {node}: {fault}"));
             }
         }
     }

@@ -22,6 +22,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
         &[
             "inro-contracts",
             "inro-audit",
+            "inro-evidence",
             "inro-payload",
             "inro-network",
             "inro-genesis",

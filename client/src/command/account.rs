@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use inro_client::NodeClient;
 use inro_client::wallet::{Agreement, WalletFile};
 use inro_contracts::account::{Account, AccountOpening, Guardian, Powers};
 use inro_contracts::id::{ChainId, Hash, Label, OrganisationId, PractitionerId};
@@ -208,7 +207,7 @@ pub async fn run(common: &Common, console: &Console, arguments: AccountArguments
 }
 
 async fn show(common: &Common, console: &Console, label: &Label, journal_from: Option<u64>) -> Result<(), Fault> {
-    let node = NodeClient::new(&common.node)?;
+    let node = common.connect(None).await?;
     let account = node.account(label).await?;
     match journal_from {
         None => console.print_object(&account),

@@ -38,7 +38,7 @@ pub struct Actor<'a> {
 impl<'a> Actor<'a> {
     /// Opens the key file and asks the node how the ledger stands.
     pub async fn new(common: &Common, console: &'a Console, acting: &'a Acting) -> Result<Self, Fault> {
-        let node = NodeClient::new(&common.node)?;
+        let node = common.connect(None).await?;
         let secret = common.open(&acting.key)?;
         let status = node.status().await?;
         expect_chain(common, &status.chain)?;

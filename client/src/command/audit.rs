@@ -14,7 +14,6 @@ use clap::Args;
 use inro_audit::export::{ExportFault, Reader};
 use inro_audit::{Audited, Options};
 use inro_contracts::genesis::GenesisDocument;
-use inro_genesis::ceremony;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::json;
@@ -32,11 +31,9 @@ const COMPLAINT_BYTES_MAX: u64 = 4 * 1024;
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  inro audit ledger.inro --genesis genesis.json")]
 pub struct AuditArguments {
-    /// The copy: a file made by `inro-node export`, or the data folder of a node that does not run.
+    /// The copy: a file made by `inro-node export`, or the data folder of a node that does not run. Have the founding document
+    /// (--genesis), or its chain id (--chain), from somebody else than the copy.
     copy: PathBuf,
-    /// The founding document. Have it, or its chain id (--chain), from somebody else than the copy.
-    #[arg(long, value_name = "FILE")]
-    genesis: PathBuf,
     /// Name accounts in the report, so that single cases can be followed up.
     #[arg(long)]
     accounts: bool,
@@ -46,7 +43,7 @@ pub struct AuditArguments {
 }
 
 pub fn run(common: &Common, console: &Console, arguments: &AuditArguments) -> Result<(), Fault> {
-    let document = ceremony::read_genesis(&arguments.genesis)?;
+    let document = common.require_document()?;
     let chain = document.chain();
     if let Some(expected) = common.chain.filter(|expected| *expected != chain) {
         let (expected, found) = (expected.to_hex(), chain.to_hex());

@@ -4,12 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use inro_client::NodeClient;
 use inro_client::evidence::{Made, Maker};
 use inro_client::model::At;
 use inro_contracts::entry::Outcome;
-use inro_contracts::genesis::Founding;
-use inro_contracts::id::{BlockId, Label, PractitionerId, TransactionId};
+use inro_contracts::id::{Label, PractitionerId, TransactionId};
 use inro_contracts::time::Height;
 use inro_evidence::{Anchor, FILE_BYTES_MAX, Proved, Signed, Statement, verify};
 use inro_genesis::ceremony;
@@ -89,9 +87,6 @@ pub enum EvidenceCommand {
 /// From what evidence is made, and where it goes.
 #[derive(Debug, Clone, Args)]
 pub struct Making {
-    /// The founding document.
-    #[arg(long, value_name = "FILE")]
-    genesis: PathBuf,
     /// The file to be written. An existing one is not overwritten.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -102,12 +97,6 @@ pub struct Making {
 pub struct VerifyArguments {
     /// The evidence file.
     file: PathBuf,
-    /// The founding document: nothing else is believed.
-    #[arg(long, value_name = "FILE")]
-    genesis: PathBuf,
-    /// A block that is trusted already, for evidence that begins there.
-    #[arg(long, value_name = "BLOCK")]
-    from: Option<BlockId>,
     /// Check every signature inside a journal too, instead of believing the validators for them.
     #[arg(long)]
     signatures: bool,
@@ -115,21 +104,27 @@ pub struct VerifyArguments {
 
 /// Makes evidence.
 pub async fn run(common: &Common, console: &Console, command: EvidenceCommand) -> Result<(), Fault> {
-    let node = NodeClient::new(&common.node)?;
     let making = command.making().clone();
-    let founding = founding(&making.genesis)?;
-    expect_chain(common, &founding.chain)?;
-    let maker = Maker::new(&node, &founding);
     let made = match command {
-        EvidenceCommand::Entry { id, .. } => maker.entry(&id).await?,
         EvidenceCommand::Journal { speaking, practitioner, .. } => {
             let means = speaking.means()?;
             let speaker = Speaker::new(common, console, &speaking, &means).await?;
             let label = speaker.one_account()?;
             let desk = speaker.desk(&label).await?;
             announced(&speaker.node, &desk, &label, practitioner).await?;
-            maker.journal(&desk, &label).await?
+            Maker::new(&speaker.node)?.journal(&desk, &label).await?
         }
+        command => of_anybody(common, console, command).await?,
+    };
+    write(console, &making.out, &made)
+}
+
+/// Evidence of what anybody may ask a node.
+async fn of_anybody(common: &Common, console: &Console, command: EvidenceCommand) -> Result<Made, Fault> {
+    let node = common.connect(None).await?;
+    let maker = Maker::new(&node)?;
+    Ok(match command {
+        EvidenceCommand::Entry { id, .. } => maker.entry(&id).await?,
         EvidenceCommand::Absence { label, .. } => maker.absence(&label).await?,
         EvidenceCommand::Decision { id, .. } => {
             let bar = console.progress();
@@ -143,8 +138,8 @@ pub async fn run(common: &Common, console: &Console, command: EvidenceCommand) -
         }
         EvidenceCommand::Consistency { older, newer, .. } => maker.consistency(Height(older), Height(newer)).await?,
         EvidenceCommand::Validators { height, .. } => maker.validators(height).await?,
-    };
-    write(console, &making.out, &made)
+        EvidenceCommand::Journal { .. } => return Err(Fault::bad_input("say who speaks for the account")),
+    })
 }
 
 impl EvidenceCommand {
@@ -160,10 +155,6 @@ impl EvidenceCommand {
     }
 }
 
-fn founding(path: &Path) -> Result<Founding, Fault> {
-    Ok(ceremony::verify(&ceremony::read_genesis(path)?)?)
-}
-
 /// A journal or a receipt says what a person did: it is for its owner's eyes.
 fn write(console: &Console, path: &Path, made: &Made) -> Result<(), Fault> {
     files::create(path, &made.bytes, Audience::Owner)?;
@@ -177,10 +168,11 @@ fn write(console: &Console, path: &Path, made: &Made) -> Result<(), Fault> {
 }
 
 /// Verifies a file.
-pub fn run_verify(console: &Console, arguments: &VerifyArguments) -> Result<(), Fault> {
-    let founding = founding(&arguments.genesis)?;
+pub fn run_verify(common: &Common, console: &Console, arguments: &VerifyArguments) -> Result<(), Fault> {
+    let founding = ceremony::verify(&common.require_document()?)?;
+    expect_chain(common, &founding.chain)?;
     let bytes = files::read(&arguments.file, FILE_BYTES_MAX as u64, Audience::Everybody)?;
-    let anchor = Anchor { pinned: arguments.from, ..Anchor::from(&founding) };
+    let anchor = Anchor { pinned: common.pin.map(|pin| pin.block), ..Anchor::from(&founding) };
     let proved = verify(&bytes, &anchor)?;
     if arguments.signatures {
         proved.check_event_signatures()?;

@@ -1,16 +1,14 @@
 //! `inro history`: an account's journal for people. Who did what, when, why, and was it granted or denied.
 //!
-//! The whole journal is read and its chain is checked, so that no event can be left out; with the founding document the chain's
-//! head is proved. What a provider flagged as uninformed (未告知) is not shown to persons before the physician has spoken.
+//! The whole journal is read with the proof that nothing is missing up to a block whose validators' signatures are checked; if that
+//! does not hold, nothing is shown. Where the ledger is not known (no founding document, no wallet), only the journal's own chain is
+//! checked, and that is said. What a provider flagged as uninformed (未告知) is not shown to persons before the physician has spoken.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
 use clap::Args;
 use inro_client::NodeClient;
 use inro_client::desk::Desk;
-use inro_client::wallet::scan::ScanFault;
-use inro_client::wallet::trust::{Freshness, Trust};
 use inro_contracts::access::{AccessRequest, Basis, Reader};
 use inro_contracts::account::Account;
 use inro_contracts::entry::Outcome;
@@ -19,16 +17,14 @@ use inro_contracts::journal::Event;
 use inro_contracts::key::PublicKey;
 use inro_contracts::organisation::Practitioner;
 use inro_contracts::record::{ProviderFlags, RecordManifest};
-use inro_contracts::state::StateKey;
-use inro_contracts::transaction::{Action, ParsedTransaction};
-use inro_evidence::journal_head;
-use inro_genesis::ceremony;
+use inro_contracts::transaction::Action;
+use inro_evidence::transaction_id;
 use serde_json::{Value, json};
 
 use super::consent::{against_name, grantee_name, target_name};
 use super::parties::{Names, short};
 use super::speaker::{Speaker, Speaking};
-use crate::arguments::{Common, now};
+use crate::arguments::Common;
 use crate::fault::Fault;
 use crate::output::Console;
 use crate::terms::{
@@ -36,19 +32,12 @@ use crate::terms::{
 };
 use crate::words::{Language, Word};
 
-const PAGE: u32 = 1_000;
-/// A node whose last block is older than this is not believed to show the ledger as it is.
-const BLOCK_AGE_MS_MAX: u64 = 10 * 60 * 1000;
-
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  inro history --wallet hanako.wallet --account 8c… --genesis genesis.json")]
 pub struct HistoryArguments {
     /// Only the last events.
     #[arg(long, value_name = "N")]
     last: Option<usize>,
-    /// The founding document: that the history is complete and unchanged is proved against it.
-    #[arg(long, value_name = "FILE")]
-    genesis: Option<PathBuf>,
     /// An auditor: the practitioner who reads; otherwise the one whose first key it is.
     #[arg(long, value_name = "HEX")]
     practitioner: Option<PractitionerId>,
@@ -64,21 +53,22 @@ pub async fn run(common: &Common, console: &Console, arguments: HistoryArguments
     for label in speaker.accounts() {
         let desk = speaker.desk(label).await?;
         let viewer = announced(&speaker.node, &desk, label, arguments.practitioner).await?;
-        let events = proved(&speaker.node, &desk, label, arguments.genesis.as_deref()).await?;
-        let rows = rows(console, &mut names, &events, viewer).await;
+        let complete = desk.events(label).await?;
+        let rows = rows(console, &mut names, &complete.events, viewer).await;
         let skipped = arguments.last.map_or(0, |last| rows.len().saturating_sub(last));
         if speaker.accounts().len() > 1 {
             lines.push(label.to_hex());
         }
         lines.extend(rows[skipped..].iter().map(|row| row.line.clone()));
         let rows: Vec<Value> = rows.into_iter().skip(skipped).map(|row| row.value).collect();
-        values.push(json!({ "account": label, "proved": arguments.genesis.is_some(), "events": rows }));
+        let (head, proved) = (&complete.head.header, speaker.node.is_verified());
+        let word = if proved { Word::HistoryProved } else { Word::HistoryNotProved };
+        lines.push(console.say(word, &[&complete.events.len(), &head.height, &moment(head.time, console.language())]));
+        values.push(json!({
+            "account": label, "proved": proved, "complete_up_to": { "height": head.height, "time": head.time, "block": head.id() },
+            "length": complete.events.len(), "events": rows,
+        }));
     }
-    if lines.is_empty() {
-        lines.push(console.say(Word::NothingThere, &[]));
-    }
-    let word = if arguments.genesis.is_some() { Word::HistoryProved } else { Word::HistoryNotProved };
-    lines.push(console.say(word, &[]));
     console.print(&lines, &values.into());
     Ok(())
 }
@@ -121,39 +111,6 @@ pub async fn announced(node: &NodeClient, desk: &Desk, label: &Label, named: Opt
     }
 }
 
-/// The whole journal, with its chain checked; with the founding document, the chain's head is proved too.
-pub async fn proved(node: &NodeClient, desk: &Desk, label: &Label, genesis: Option<&Path>) -> Result<Vec<Event>, Fault> {
-    let account = match genesis {
-        None => node.account(label).await?,
-        Some(path) => {
-            let founding = ceremony::verify(&ceremony::read_genesis(path)?)?;
-            let fresh = Freshness { now: now(), age_ms_max: BLOCK_AGE_MS_MAX };
-            let mut trust = Trust::new(&founding).with_freshness(fresh);
-            let answer = node.proved_account(label).await?;
-            let account = trust.object(node, &StateKey::Account(*label), answer).await.map_err(ScanFault::from)?;
-            account.ok_or_else(|| Fault::refused("the ledger proves that this account does not exist"))?
-        }
-    };
-    let mut events: Vec<Event> = Vec::new();
-    while (events.len() as u64) < account.journal_length {
-        let left = (account.journal_length - events.len() as u64).min(u64::from(PAGE)) as u32;
-        let page = desk.journal(label, events.len() as u64 + 1, left).await?;
-        if page.is_empty() || page.len() > left as usize {
-            return Err(broken());
-        }
-        events.extend(page);
-    }
-    if journal_head(&events) == account.journal_head { Ok(events) } else { Err(broken()) }
-}
-
-fn broken() -> Fault {
-    Fault::refused(
-        "the node's events do not make the journal that the ledger's state names: some are left out or changed; do not trust this \
-         node: ask another one and tell its operator",
-    )
-    .in_japanese("履歴の一部が抜けているか、変更されています。このノードを信用せず、別のノードに尋ねてください。")
-}
-
 /// What was registered, by the journal.
 pub fn manifests(events: &[Event]) -> BTreeMap<RecordId, RecordManifest> {
     let registered = events.iter().filter(|event| event.entry.outcome.is_applied());
@@ -182,6 +139,17 @@ fn uninformed(events: &[Event]) -> BTreeSet<RecordId> {
     hidden
 }
 
+/// Which records each access led to, as the custodian stated.
+fn disclosed(events: &[Event]) -> BTreeMap<TransactionId, BTreeSet<RecordId>> {
+    let mut disclosed: BTreeMap<TransactionId, BTreeSet<RecordId>> = BTreeMap::new();
+    for event in events.iter().filter(|event| event.entry.outcome.is_applied()) {
+        if let Action::Disclose { access, records, .. } = &event.entry.transaction.transaction.action {
+            disclosed.entry(*access).or_default().extend(records.iter().copied());
+        }
+    }
+    disclosed
+}
+
 /// What an event is about: does it show?
 fn shows(action: &Action, hidden: &BTreeSet<RecordId>) -> bool {
     match action {
@@ -205,6 +173,7 @@ struct Row {
 async fn rows(console: &Console, names: &mut Names, events: &[Event], viewer: Viewer) -> Vec<Row> {
     let hidden = if viewer == Viewer::Auditor { BTreeSet::new() } else { uninformed(events) };
     let mut people = People { viewer, guardians: BTreeSet::new() };
+    let disclosed = disclosed(events);
     let mut rows = Vec::new();
     for event in events {
         let transaction = &event.entry.transaction.transaction;
@@ -215,12 +184,20 @@ async fn rows(console: &Console, names: &mut Names, events: &[Event], viewer: Vi
             continue;
         }
         let who = people.who(console, names, &transaction.signer, &transaction.action).await;
-        let what = what(console, names, &transaction.action, &event.entry.outcome, &hidden).await;
-        let time = moment(event.time, console.language());
         let outcome = &event.entry.outcome;
+        let mut what = what(console, names, &transaction.action, outcome, &hidden).await;
+        let time = moment(event.time, console.language());
         let custodially =
             if outcome.is_custodial() { format!(" {}", console.say(Word::Custodially, &[])) } else { String::new() };
-        let id: TransactionId = ParsedTransaction::from(event.entry.transaction.clone()).id();
+        let id = transaction_id(&event.entry.transaction);
+        let handed_over = outcome.granted().map(|granted| {
+            let records = disclosed.get(&id).cloned().unwrap_or_default();
+            granted.records.iter().filter(|record| !hidden.contains(record) && records.contains(record)).count()
+        });
+        if let Some(count) = handed_over {
+            let word = if count == 0 { Word::NothingHandedOver } else { Word::HandedOver };
+            what.push_str(&console.say(word, &[&count]));
+        }
         let (decision, denial) = match (outcome.granted(), outcome.denial()) {
             (Some(_), _) => (json!("granted"), Value::Null),
             (_, Some(denial)) => (json!("denied"), json!(denial)),
@@ -228,7 +205,7 @@ async fn rows(console: &Console, names: &mut Names, events: &[Event], viewer: Vi
         };
         let value = json!({
             "id": id, "height": event.height, "time": event.time, "kind": kind(&transaction.action), "who": who, "what": what,
-            "decision": decision, "denial": denial, "custodially": outcome.is_custodial(),
+            "decision": decision, "denial": denial, "disclosed": handed_over, "custodially": outcome.is_custodial(),
         });
         rows.push(Row { line: format!("{time}  {who}: {what}{custodially}"), value });
     }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use inro_client::NodeClient;
 use inro_contracts::account::{Account, AccountOpening, Possession};
 use inro_contracts::id::{ChainId, Hash, OrganisationId};
 use inro_contracts::key::PublicKey;
@@ -159,6 +158,6 @@ fn print_signature(console: &Console, key: &PublicKey, name: &str, signature: St
 async fn chain(common: &Common) -> Result<ChainId, Fault> {
     match common.chain {
         Some(chain) => Ok(chain),
-        None => Ok(NodeClient::new(&common.node)?.status().await?.chain),
+        None => Ok(common.connect(None).await?.status().await?.chain),
     }
 }

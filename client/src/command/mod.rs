@@ -110,7 +110,7 @@ pub fn run(cli: Cli, console: &Console) -> Result<(), Fault> {
         Command::History(arguments) => online(history::run(&common, console, arguments)),
         Command::Audit(arguments) => audit::run(&common, console, &arguments),
         Command::Evidence(command) => online(evidence::run(&common, console, command)),
-        Command::Verify(arguments) => evidence::run_verify(console, &arguments),
+        Command::Verify(arguments) => evidence::run_verify(&common, console, &arguments),
     }
 }
 

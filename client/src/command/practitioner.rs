@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use inro_client::NodeClient;
 use inro_contracts::id::{Hash, PractitionerId};
 use inro_contracts::organisation::{Practitioner, Role};
 use inro_contracts::transaction::Action;
@@ -112,7 +111,7 @@ impl LicenceArguments {
 pub async fn run(common: &Common, console: &Console, command: PractitionerCommand) -> Result<(), Fault> {
     match command {
         PractitionerCommand::Show { practitioner } => {
-            console.print_object(&NodeClient::new(&common.node)?.practitioner(&practitioner).await?)
+            console.print_object(&common.connect(None).await?.practitioner(&practitioner).await?)
         }
         PractitionerCommand::Register { role, licence, valid, new_key, acting } => {
             let actor = Actor::new(common, console, &acting).await?;

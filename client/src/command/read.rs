@@ -1,13 +1,9 @@
 //! Commands that read the ledger through a node.
 
-use std::path::PathBuf;
-
 use clap::Subcommand;
-use inro_client::NodeClient;
 use inro_client::model::{At, TransactionStatus};
-use inro_client::verify::{self, Verified};
+use inro_client::{ClientError, NodeClient, verify};
 use inro_contracts::id::TransactionId;
-use inro_genesis::ceremony;
 use serde_json::json;
 
 use super::act;
@@ -38,9 +34,6 @@ pub enum ReadCommand {
     Certificate {
         /// A height, or `latest`.
         height: At,
-        /// The founding document.
-        #[arg(long, value_name = "FILE")]
-        genesis: Option<PathBuf>,
     },
     /// All members of the consortium.
     #[command(after_help = "Example:\n  inro organisations")]
@@ -72,7 +65,7 @@ pub enum ReadCommand {
 }
 
 pub async fn run(common: &Common, console: &Console, command: ReadCommand) -> Result<(), Fault> {
-    let node = NodeClient::new(&common.node)?;
+    let node = common.connect(None).await?;
     match command {
         ReadCommand::Status => {
             let status = node.status().await?;
@@ -90,7 +83,7 @@ pub async fn run(common: &Common, console: &Console, command: ReadCommand) -> Re
             act::expect_chain(common, &header.chain)?;
             console.print_object(&header)
         }
-        ReadCommand::Certificate { height, genesis } => certificate(console, &node, height, genesis).await,
+        ReadCommand::Certificate { height } => certificate(console, &node, height).await,
         ReadCommand::Organisations => console.print_object(&node.organisations().await?),
         ReadCommand::Proposals => console.print_object(&node.proposals().await?),
         ReadCommand::Peers => console.print_object(&node.peers().await?),
@@ -100,20 +93,16 @@ pub async fn run(common: &Common, console: &Console, command: ReadCommand) -> Re
     }
 }
 
-async fn certificate(console: &Console, node: &NodeClient, height: At, genesis: Option<PathBuf>) -> Result<(), Fault> {
-    let certificate = node.certificate(height).await?;
-    let (verified, sentence) = match genesis {
+async fn certificate(console: &Console, node: &NodeClient, height: At) -> Result<(), Fault> {
+    let certified = node.certified(height).await?;
+    let (verified, sentence) = match node.light().await {
         None => (false, console.say(Word::CertificateWithoutGenesis, &[])),
-        Some(path) => {
-            let document = ceremony::read_genesis(&path)?;
-            let founding = ceremony::verify(&document)?;
-            let header = node.header(At::Height(certificate.height)).await?;
-            match verify::header(&founding.chain, &founding.validators, &header, &certificate)? {
-                Verified::Yes { power, total } => (true, console.say(Word::CertificateVerified, &[&power, &total])),
-                Verified::OtherValidators => (false, console.say(Word::CertificateOtherValidators, &[])),
-            }
+        Some(mut light) => {
+            let signed = light.believe(node, &certified).await.map_err(ClientError::from)?;
+            (true, console.say(Word::CertificateVerified, &[&signed.power, &signed.total]))
         }
     };
+    let certificate = certified.certificate;
     let mut lines = vec![sentence];
     lines.extend([
         format!("height            {}", certificate.height),

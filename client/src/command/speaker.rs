@@ -142,7 +142,10 @@ impl<'a> Speaker<'a> {
             (None, Who::Wallet(actor)) => accounts_of(actor.file.wallet(), speaking)?,
             (None, Who::Key(_)) => Vec::new(),
         };
-        let node = NodeClient::new(&common.node)?;
+        let node = match &who {
+            Who::Wallet(actor) => actor.node.clone(),
+            Who::Key(_) => common.connect(None).await?,
+        };
         let status = node.status().await?;
         expect_chain(common, &status.chain)?;
         Ok(Self {

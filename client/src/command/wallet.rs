@@ -9,7 +9,6 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use inro_client::model::Committed;
 use inro_client::wallet::scan::{self, Scanned};
-use inro_client::wallet::trust::{Freshness, Trust};
 use inro_client::wallet::unlinked::{self, Timing};
 use inro_client::wallet::{WORDS, Wallet, WalletAccount, WalletFile, WalletSecret, WalletStore, WordList, Words};
 use inro_client::{ClientError, NodeClient};
@@ -19,7 +18,6 @@ use inro_contracts::id::{ChainId, Label, OrganisationId};
 use inro_contracts::parameters::Parameters;
 use inro_contracts::time::Time;
 use inro_contracts::transaction::{Action, SignedTransaction};
-use inro_genesis::ceremony;
 use inro_genesis::files::{self, Audience, FileFault};
 use inro_genesis::keyfile::PassphraseSource;
 use rand::seq::SliceRandom;
@@ -39,8 +37,6 @@ const NEW_PASSPHRASE_VARIABLE: &str = "INRO_NEW_PASSPHRASE";
 const WORDS_FILE_BYTES_MAX: u64 = 4096;
 /// So many words have to be repeated when a wallet is made.
 const WORDS_REPEATED: usize = 3;
-/// A node whose last block is older than this is not believed to show the ledger as it is.
-const BLOCK_AGE_MS_MAX: u64 = 10 * 60 * 1000;
 
 #[derive(Debug, Subcommand)]
 pub enum WalletCommand {
@@ -49,9 +45,6 @@ pub enum WalletCommand {
     New {
         #[command(flatten)]
         target: Target,
-        /// The founding document of the ledger; otherwise --chain, otherwise the node's ledger.
-        #[arg(long, value_name = "FILE")]
-        genesis: Option<PathBuf>,
         /// The words' language; otherwise that of the answers.
         #[arg(long, value_enum)]
         words_language: Option<WordsLanguage>,
@@ -292,33 +285,21 @@ impl Extension {
 /// How the ledger is searched.
 #[derive(Debug, Args)]
 pub struct Scanning {
-    /// The founding document, against which every answer is checked.
-    #[arg(long, value_name = "FILE")]
-    genesis: PathBuf,
     /// A further node to ask, so that no single one learns all of a person's accounts. May stand several times.
     #[arg(long, value_name = "URL")]
     also_node: Vec<String>,
     /// An account that was opened with other words and recovered by these. May stand several times.
     #[arg(long, value_name = "HEX")]
     account: Vec<Label>,
-    /// Also believe a node whose last block is older than ten minutes.
-    #[arg(long)]
-    allow_old: bool,
 }
 
 impl Scanning {
-    fn trust(&self) -> Result<Trust, Fault> {
-        let founding = ceremony::verify(&ceremony::read_genesis(&self.genesis)?)?;
-        let trust = Trust::new(&founding);
-        let fresh = Freshness { now: now(), age_ms_max: BLOCK_AGE_MS_MAX };
-        Ok(if self.allow_old { trust } else { trust.with_freshness(fresh) })
-    }
-
     async fn scan(&self, common: &Common, console: &Console, wallet: &mut Wallet) -> Result<Scanned, Fault> {
-        let mut trust = self.trust()?;
-        let nodes = nodes(common, &self.also_node, wallet).await?;
+        let first = common.connect(Some(wallet.chain())).await?;
+        let nodes = nodes(&first, &self.also_node, wallet).await?;
+        let mut light = first.light().await.ok_or_else(|| Fault::refused("the ledger is not known; name it with --genesis"))?;
         let bar = console.progress();
-        let scanned = scan::scan(wallet, &nodes, &mut trust, &self.account, |progress| {
+        let scanned = scan::scan(wallet, &nodes, &mut light, &self.account, |progress| {
             bar.set_length(progress.of as u64);
             bar.set_position(progress.done as u64);
             bar.set_message(console.say(Word::WalletScanning, &[&progress.found]));
@@ -332,15 +313,15 @@ impl Scanning {
 }
 
 /// The nodes that were named, and those remembered that answer and are of the wallet's ledger.
-async fn nodes(common: &Common, also: &[String], wallet: &Wallet) -> Result<Vec<NodeClient>, Fault> {
-    let mut nodes = vec![NodeClient::new(&common.node)?];
+async fn nodes(first: &NodeClient, also: &[String], wallet: &Wallet) -> Result<Vec<NodeClient>, Fault> {
+    let mut nodes = vec![first.clone()];
     for url in also {
-        nodes.push(NodeClient::new(url)?);
+        nodes.push(first.beside(url)?);
     }
     let mut asked = JoinSet::new();
     for node in wallet.nodes().filter(|url| nodes.iter().all(|node| node.url() != *url)) {
-        let Ok(node) = NodeClient::new(node) else { continue };
-        asked.spawn(async move { node.status().await.ok().map(|status| (status.chain, node)) });
+        let Ok(node) = first.beside(node) else { continue };
+        asked.spawn(async move { node.unverified().status().await.ok().map(|status| (status.chain, node)) });
     }
     while let Some(answer) = asked.join_next().await {
         if let Ok(Some((chain, node))) = answer
@@ -354,8 +335,8 @@ async fn nodes(common: &Common, also: &[String], wallet: &Wallet) -> Result<Vec<
 
 pub async fn run(common: &Common, console: &Console, command: WalletCommand) -> Result<(), Fault> {
     match command {
-        WalletCommand::New { target, genesis, words_language, extension, nickname, words, yes } => {
-            let chain = chain(common, genesis.as_deref()).await?;
+        WalletCommand::New { target, words_language, extension, nickname, words, yes } => {
+            let chain = chain(common).await?;
             let list = word_list(words_language, common.language());
             new(common, console, chain, list, &target, &extension, nickname, words, yes)
         }
@@ -390,7 +371,7 @@ pub async fn run(common: &Common, console: &Console, command: WalletCommand) -> 
         }
         WalletCommand::Adopt { label, wallet } => {
             let mut file = wallet.open(common)?;
-            let node = NodeClient::new(&common.node)?;
+            let node = common.connect(Some(file.wallet().chain())).await?;
             file.wallet().expect_chain(&node.status().await?.chain)?;
             let custodian = node.account(&label).await?.custodian;
             let (key, possession) = file.update(|wallet| wallet.adopt(&label, &custodian))?;
@@ -453,9 +434,12 @@ async fn restore(
     scanning: &Scanning,
 ) -> Result<(), Fault> {
     target.check_free()?;
-    let trust = scanning.trust()?;
+    let chain = named_chain(common)?.ok_or_else(|| {
+        Fault::bad_input("name the ledger: its founding document with --genesis FILE, or its id with --chain HEX")
+            .in_japanese("台帳を指定してください: --genesis FILE（設立文書）または --chain HEX（台帳ID）")
+    })?;
     let words = read_words(console, words_file)?;
-    let mut wallet = Wallet::new(extension.secret(&words)?, trust.chain(), target.is_store());
+    let mut wallet = Wallet::new(extension.secret(&words)?, chain, target.is_store());
     let scanned = scanning.scan(common, console, &mut wallet).await?;
     let file = target.write(common, wallet)?;
     print_scan(console, &file, &scanned, Some(Word::WalletRestored))
@@ -642,17 +626,17 @@ pub fn report_all(console: &Console, answers: &[(Label, Result<Committed, Client
     }
 }
 
-/// The chain named, otherwise the founding document's, otherwise the node's.
-async fn chain(common: &Common, genesis: Option<&Path>) -> Result<ChainId, Fault> {
-    let document = genesis.map(|path| Ok::<_, Fault>(ceremony::verify(&ceremony::read_genesis(path)?)?.chain)).transpose()?;
-    match (document, common.chain) {
-        (Some(found), _) => {
-            act::expect_chain(common, &found)?;
-            Ok(found)
-        }
-        (None, Some(chain)) => Ok(chain),
-        (None, None) => Ok(NodeClient::new(&common.node)?.status().await?.chain),
+/// The chain named, otherwise the node's.
+async fn chain(common: &Common) -> Result<ChainId, Fault> {
+    match named_chain(common)? {
+        Some(chain) => Ok(chain),
+        None => Ok(common.connect(None).await?.status().await?.chain),
     }
+}
+
+/// The founding document's chain, otherwise the one that is named by its id.
+fn named_chain(common: &Common) -> Result<Option<ChainId>, Fault> {
+    Ok(common.founding()?.map(|founding| founding.chain).or(common.chain))
 }
 
 fn word_list(named: Option<WordsLanguage>, language: Language) -> WordList {
@@ -736,7 +720,6 @@ pub struct WalletActor<'a> {
     pub parameters: Parameters,
     /// The wallet.
     pub file: WalletFile,
-    common: &'a Common,
     console: &'a Console,
     acting: &'a WalletActing,
 }
@@ -744,12 +727,12 @@ pub struct WalletActor<'a> {
 impl<'a> WalletActor<'a> {
     /// Opens the wallet and asks the node how the ledger stands.
     pub async fn new(common: &'a Common, console: &'a Console, acting: &'a WalletActing) -> Result<Self, Fault> {
-        let node = NodeClient::new(&common.node)?;
         let file = acting.wallet.open(common)?;
+        let node = common.connect(Some(file.wallet().chain())).await?;
         let status = node.status().await?;
         file.wallet().expect_chain(&status.chain)?;
         let parameters = node.parameters().await?;
-        Ok(Self { node, now: now().max(status.time), parameters, file, common, console, acting })
+        Ok(Self { node, now: now().max(status.time), parameters, file, console, acting })
     }
 
     /// Until when a transaction made now can be committed.
@@ -780,7 +763,7 @@ impl<'a> WalletActor<'a> {
                 signed.push((planned.clone(), transaction));
             }
         }
-        let nodes = nodes(self.common, &self.acting.also_node, wallet).await?;
+        let nodes = nodes(&self.node, &self.acting.also_node, wallet).await?;
         let bar = self.console.progress();
         bar.set_length(signed.len() as u64);
         let timeout = Duration::from_secs(self.acting.timeout_s);

@@ -13,7 +13,6 @@ pub mod scan;
 mod sealed;
 mod secret;
 pub mod store;
-pub mod trust;
 pub mod unlinked;
 
 use std::fmt;

@@ -14,9 +14,9 @@ use inro_contracts::time::{Height, Time};
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use super::trust::{Distrust, Trust};
 use super::{Origin, Wallet, WalletAccount, WalletFault};
 use crate::NodeClient;
+use crate::light::{Distrust, Light};
 
 /// So many labels in a row have to be absent before a custodian is done. Accounts are numbered without gaps: a number that was
 /// agreed to is used for the next opening until that is committed.
@@ -75,23 +75,23 @@ pub struct Scanned {
 pub async fn scan(
     wallet: &mut Wallet,
     nodes: &[NodeClient],
-    trust: &mut Trust,
+    light: &mut Light,
     adopted: &[Label],
     mut progress: impl FnMut(Progress),
 ) -> Result<Scanned, ScanFault> {
-    if trust.chain() != wallet.chain() {
-        return Err(ScanFault::OtherLedger { expected: wallet.chain(), found: trust.chain() });
+    if light.chain() != wallet.chain() {
+        return Err(ScanFault::OtherLedger { expected: wallet.chain(), found: light.chain() });
     }
     let first = nodes.choose(&mut rand::thread_rng()).ok_or(ScanFault::NoNode)?;
     let answer = first.proved_members().await.map_err(Distrust::from)?;
-    let members: Members = trust.object(first, &StateKey::Members, answer).await?.unwrap_or_default();
+    let members: Members = light.object(first, &StateKey::Members, answer).await?.unwrap_or_default();
     let mut members = members.0.into_vec();
     members.shuffle(&mut rand::thread_rng());
     let (of, mut found) = (members.len(), 0);
     progress(Progress { done: 0, of, found });
     for (index, member) in members.iter().enumerate() {
         let node = &nodes[rand::thread_rng().gen_range(0..nodes.len())];
-        found += scan_custodian(wallet, node, trust, member).await?;
+        found += scan_custodian(wallet, node, light, member).await?;
         progress(Progress { done: index + 1, of, found });
     }
     let known = wallet.accounts().iter().filter(|account| account.origin == Origin::Adopted).map(|account| account.label);
@@ -100,13 +100,13 @@ pub async fn scan(
     adopted.dedup();
     for label in adopted {
         let node = &nodes[rand::thread_rng().gen_range(0..nodes.len())];
-        let state = look(node, trust, &label).await?.ok_or(WalletFault::UnknownAccount)?;
+        let state = look(node, light, &label).await?.ok_or(WalletFault::UnknownAccount)?;
         wallet.adopt(&label, &state.custodian)?;
         wallet.note(&label, &state)?;
         found += 1;
     }
     let speaks_for = wallet.all_accounts().count();
-    let (height, time) = trust.oldest().unwrap_or_default();
+    let (height, time) = light.oldest().unwrap_or_default();
     Ok(Scanned { members: of, found: speaks_for, lost: found.saturating_sub(speaks_for), height, time })
 }
 
@@ -114,13 +114,13 @@ pub async fn scan(
 async fn scan_custodian(
     wallet: &mut Wallet,
     node: &NodeClient,
-    trust: &mut Trust,
+    light: &mut Light,
     custodian: &OrganisationId,
 ) -> Result<usize, ScanFault> {
     let (mut number, mut absent, mut found) = (0, 0, 0);
     while absent < GAP_LIMIT {
         let label = wallet.own_label(custodian, number);
-        match look(node, trust, &label).await? {
+        match look(node, light, &label).await? {
             None => absent += 1,
             Some(state) => {
                 wallet.remember_own(&label, custodian, number)?;
@@ -133,9 +133,9 @@ async fn scan_custodian(
     Ok(found)
 }
 
-async fn look(node: &NodeClient, trust: &mut Trust, label: &Label) -> Result<Option<Account>, Distrust> {
+async fn look(node: &NodeClient, light: &mut Light, label: &Label) -> Result<Option<Account>, Distrust> {
     let answer = node.proved_account(label).await?;
-    trust.object(node, &StateKey::Account(*label), answer).await
+    light.object(node, &StateKey::Account(*label), answer).await
 }
 
 impl Wallet {

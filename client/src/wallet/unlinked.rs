@@ -75,10 +75,11 @@ pub async fn send(
     let mut waiting = JoinSet::new();
     let mut answers = Vec::with_capacity(signed.len());
     for (planned, transaction) in signed {
-        let Some(node) = nodes.choose(&mut rand::rngs::OsRng).map(|node| node.url().to_owned()) else { continue };
+        let Some(node) = nodes.choose(&mut rand::rngs::OsRng).map(|node| node.clone()) else { continue };
         waiting.spawn(async move {
             tokio::time::sleep(planned.pause).await;
-            let answer = match NodeClient::new(&node) {
+            // A connection of its own, so that the node cannot tell by it which transactions belong together.
+            let answer = match node.beside(node.url()) {
                 Ok(node) => node.commit(&transaction, timeout).await,
                 Err(error) => Err(error),
             };

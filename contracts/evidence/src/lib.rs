@@ -67,6 +67,12 @@ pub fn check_journal(
     journal::is_complete(header, label, account, events)
 }
 
+/// Steps V-13 to V-15 by themselves, for whoever believes a header already: does this entry stand in its block?
+pub fn check_entry(chain: &ChainId, header: &Header, entry: &Located) -> Result<(), Fault> {
+    journal::stands_in(header, entry)?;
+    journal::signatures_hold(chain, &entry.entry.transaction)
+}
+
 /// For fuzzers: takes any bytes, with no header believed and with every header believed. It must return.
 pub fn survives(bytes: &[u8]) {
     let Ok(evidence) = Evidence::from_bytes(bytes) else { return };
@@ -103,8 +109,7 @@ fn certify(walk: &Walk, statement: &Statement) -> Result<Vec<Signed>, Fault> {
 fn check(chain: &ChainId, statement: &Statement, signed: &[Signed]) -> Result<(), Fault> {
     match statement {
         Statement::Entry(statement) => {
-            journal::stands_in(&statement.head.header, &statement.entry)?;
-            journal::signatures_hold(chain, &statement.entry.entry.transaction)
+            check_entry(chain, &statement.head.header, &statement.entry)
         }
         Statement::Journal(statement) => {
             let JournalStatement { head, label, account, proof, events } = statement.as_ref();

@@ -1,6 +1,7 @@
 //! The engine's messages, answered one at a time: each arm asks the [`Application`] and replies.
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -105,9 +106,11 @@ pub async fn start(config: EngineConfig, application: Arc<dyn Application>, guar
         seen: watch::Sender::new(Height(0)),
         synced: Height(0),
     };
+    let log = wal_path(&config.folder);
     let task = tokio::spawn(async move {
         let outcome = driver.run(channels, refusals, stopped).await;
         shut_down(handle).await;
+        wait_until_closed(&log).await;
         outcome
     });
     Ok(Engine { stop, task })
@@ -136,6 +139,20 @@ async fn shut_down(handle: EngineHandle) {
     if tokio::time::timeout(ACTOR_STOPS_WITHIN, handle.handle).await.is_err() {
         warn!("the consensus engine did not stop within {} s", ACTOR_STOPS_WITHIN.as_secs());
     }
+}
+
+/// The engine's log is written by a thread that nobody joins: it closes the log a moment after the actors have ended, and whoever
+/// opens it before is refused.
+async fn wait_until_closed(log: &Path) {
+    let until = tokio::time::Instant::now() + ACTOR_STOPS_WITHIN;
+    while tokio::time::Instant::now() < until {
+        // The lock that is taken here ends with the file.
+        match File::open(log).map(|file| file.try_lock()) {
+            Ok(Err(TryLockError::WouldBlock)) => tokio::time::sleep(Duration::from_millis(5)).await,
+            _ => return,
+        }
+    }
+    warn!("the consensus engine's log was not closed within {} s", ACTOR_STOPS_WITHIN.as_secs());
 }
 
 #[derive(Clone)]
@@ -601,4 +618,27 @@ fn theirs(certificate: &Certificate) -> ExtendedCommitCertificate<Context> {
 /// Replies; an engine that no longer listens is stopping, and the loop sees that next.
 fn send<T>(reply: oneshot::Sender<T>, answer: T) {
     let _ = reply.send(answer);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A waiting validator that was told to vote again stopped its engine and started the next one before the first one's log was
+    /// closed: "the file is already locked", and the whole node ended.
+    #[tokio::test]
+    async fn a_log_that_is_still_open_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = wal_path(folder.path());
+        let log = File::create(&path).unwrap();
+        log.lock().unwrap();
+        let closing = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            drop(log);
+        });
+        wait_until_closed(&path).await;
+        File::open(&path).unwrap().try_lock().unwrap();
+        closing.join().unwrap();
+        wait_until_closed(&folder.path().join("no log")).await;
+    }
 }

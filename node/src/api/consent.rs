@@ -3,8 +3,10 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use inro_contracts::account::{Account, Powers};
-use inro_contracts::bytes::Canonical;
+use inro_contracts::bytes::{Canonical, List, encode};
 use inro_contracts::consent::{Consent, Consult};
 use inro_contracts::id::{ConsultId, Label, PractitionerId, RecordId};
 use inro_contracts::key::PublicKey;
@@ -12,6 +14,7 @@ use inro_contracts::parameters::Parameters;
 use inro_contracts::record::{ProviderFlags, Record};
 use inro_contracts::state::{ConsultPlace, StateKey};
 use inro_contracts::transaction::Action;
+use inro_evidence::{FILE_BYTES_MAX, JournalStatement};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -108,20 +111,57 @@ pub(super) async fn journal(
     let limit = within(limit, EVENTS_USUAL, EVENTS_MAX)?;
     let _place = api.0.large.try_acquire().map_err(|_| Problem::busy())?;
     api.read(move |snapshot| {
-        let (asker, account) = toward(snapshot, &signed.key, &label)?;
-        match &asker {
-            Toward::Practitioner(acting) if !acting.is_auditor() => return Err(Problem::not_allowed()),
-            Toward::Guardian(guardian) => with_power(guardian, Powers::READ_JOURNAL)?,
-            Toward::Person | Toward::Practitioner(_) => {}
-        }
-        // Whether there is such an account is told to an auditor, and to nobody whom it does not concern.
-        let account = account.ok_or_else(|| Problem::not_found("account"))?;
-        if !matches!(asker, Toward::Person) {
-            require_announcement(snapshot, &signed.key, &label, &account)?;
-        }
+        require_reader(snapshot, &signed.key, &label)?;
         json_of(&snapshot.journal(&label, from.unwrap_or(1).max(1), limit)?)
     })
     .await
+}
+
+/// `GET /v1/accounts/{label}/history`: the whole journal as of the last block, with all that proves that nothing is missing, as
+/// the canonical bytes of evidence's statement of kind 2.
+pub(super) async fn history(
+    State(api): State<Api>,
+    Path(label): Path<String>,
+    signed: Signed,
+) -> Result<impl IntoResponse, Problem> {
+    let label: Label = parse(&label)?;
+    let _place = api.0.large.try_acquire().map_err(|_| Problem::busy())?;
+    let statement = api.read(move |snapshot| {
+        let account = require_reader(snapshot, &signed.key, &label)?;
+        let head = snapshot.certified(snapshot.tip().height)?.ok_or_else(|| Problem::not_found("block"))?;
+        let proof = snapshot.prove(&StateKey::Account(label))?.proof;
+        let mut events = Vec::new();
+        while (events.len() as u64) < account.journal_length {
+            let page = snapshot.journal(&label, events.len() as u64 + 1, EVENTS_MAX)?;
+            if page.is_empty() {
+                break;
+            }
+            events.extend(page);
+            if events.len() > inro_evidence::EVENTS_MAX {
+                return Err(Problem::too_long_a_history());
+            }
+        }
+        let events = List::new(events).map_err(|_| Problem::too_long_a_history())?;
+        let bytes = encode(&JournalStatement { head, label, account, proof, events });
+        if bytes.len() > FILE_BYTES_MAX { Err(Problem::too_long_a_history()) } else { Ok(bytes) }
+    });
+    Ok(([(CONTENT_TYPE, "application/octet-stream")], statement.await?))
+}
+
+/// Who may read a journal; gives the account.
+fn require_reader(snapshot: &Snapshot<'_>, key: &PublicKey, label: &Label) -> Result<Account, Problem> {
+    let (asker, account) = toward(snapshot, key, label)?;
+    match &asker {
+        Toward::Practitioner(acting) if !acting.is_auditor() => return Err(Problem::not_allowed()),
+        Toward::Guardian(guardian) => with_power(guardian, Powers::READ_JOURNAL)?,
+        Toward::Person | Toward::Practitioner(_) => {}
+    }
+    // Whether there is such an account is told to an auditor, and to nobody whom it does not concern.
+    let account = account.ok_or_else(|| Problem::not_found("account"))?;
+    if !matches!(asker, Toward::Person) {
+        require_announcement(snapshot, key, label, &account)?;
+    }
+    Ok(account)
 }
 
 /// A delegate's or regulator's reading is itself an event in the journal, made not longer ago than an access lives.

@@ -66,6 +66,12 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "not-allowed", "Not allowed", detail)
     }
 
+    /// A journal is larger than an evidence file.
+    pub fn too_long_a_history() -> Self {
+        let detail = "This journal has more events than an evidence file holds; read it in pages from /journal.";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too-long-a-history", "The history is too long for one answer", detail)
+    }
+
     /// A delegate or auditor reads a journal without having said so on the ledger.
     pub fn not_announced() -> Self {
         let detail = "Reading somebody's journal is itself an event in it: commit a ReadJournal transaction first.";

@@ -5,12 +5,14 @@ use inro_contracts::block::Header;
 use inro_contracts::certificate::Certificate;
 use inro_contracts::entry::Entry;
 use inro_contracts::fixture::patient;
+use inro_contracts::genesis::GenesisDocument;
 use inro_contracts::history::{check_consistency, check_inclusion};
 use inro_contracts::id::Hash;
 use inro_contracts::merkle::{InclusionProof, leaf_hash};
 use inro_contracts::state::Members;
 use inro_contracts::tree::StateProof;
 use inro_contracts::validator::ValidatorSet;
+use inro_evidence::JournalStatement;
 use serde::de::DeserializeOwned;
 
 use super::*;
@@ -122,4 +124,72 @@ async fn two_headers_are_proved_consistent() {
         assert_eq!(house.get(path).await.problem().0, 400, "{path}");
     }
     assert_eq!(house.get("/v1/history/3/7").await.problem(), (404, "not-found".into(), None));
+}
+
+#[tokio::test]
+async fn the_founding_document_is_given_as_its_bytes() {
+    let house = house();
+    let answer = house.get("/v1/genesis").await;
+    let document = GenesisDocument::from_bytes(&answer.body).unwrap();
+    assert_eq!((answer.status, document.chain()), (StatusCode::OK, house.consortium.chain));
+}
+
+#[tokio::test]
+async fn any_object_that_the_state_proves_is_proved_by_its_key() {
+    let house = house();
+    house.commit(&[house.opening(1)]);
+    let keys = [StateKey::Parameters, StateKey::Validators, StateKey::Account(label(1)), StateKey::Account(label(2))];
+    for key in keys {
+        let answer = house.get(&format!("/v1/state/{}/proof", hex::encode(key.to_bytes()))).await.json();
+        let header: Header = serde_json::from_value(answer["header"].clone()).unwrap();
+        let object = answer["object"].as_str().map(|object| hex::decode(object).unwrap());
+        assert_eq!(object.is_some(), key != StateKey::Account(label(2)));
+        let proof = StateProof::from_bytes(&hex::decode(answer["proof"].as_str().unwrap()).unwrap()).unwrap();
+        proof.check(&header.state_root, &key, object.as_deref()).unwrap();
+    }
+    let consent = hex::encode(StateKey::Consent(label(1)).to_bytes());
+    for bad in [consent.as_str(), "02ff", "ff", "x"] {
+        assert_eq!(house.get(&format!("/v1/state/{bad}/proof")).await.problem().0, 400, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn each_change_of_the_validator_set_is_found_with_what_proves_it() {
+    let house = house();
+    house.commit(&[]);
+    assert_eq!(house.get("/v1/changes").await.json(), serde_json::json!([]));
+    let member = &house.consortium.organisations[1];
+    let new = fixture::secret("rotated", 1);
+    let possession = house.consortium.possession(member.id.0, &new);
+    let old = member.validator.public();
+    let action = Action::RotateValidator { organisation: member.id, old, key: new.public(), possession };
+    house.commit(&[house.consortium.sign(action, &member.authority, FOUNDED.plus_ms(60_000))]);
+    let changes = house.get("/v1/changes?after=1").await.json();
+    let header: Header = serde_json::from_value(changes[0]["header"].clone()).unwrap();
+    let set: ValidatorSet = serde_json::from_value(changes[0]["set"].clone()).unwrap();
+    assert_eq!((header.height.0, header.next_validators), (2, set.hash()));
+    assert!(set.find(&new.public()).is_some());
+    let certificate: Certificate = serde_json::from_value(changes[0]["certificate"].clone()).unwrap();
+    certificate.check(&house.consortium.chain, &house.consortium.founding().validators).unwrap();
+    assert_eq!(house.get("/v1/changes?after=2").await.json(), serde_json::json!([]));
+    assert_eq!(house.get(&format!("/v1/changes?after={}", u64::MAX)).await.json(), serde_json::json!([]));
+    assert_eq!(house.get("/v1/changes?limit=0").await.problem().0, 400);
+}
+
+#[tokio::test]
+async fn a_whole_journal_comes_in_one_answer_that_proves_itself() {
+    let house = house();
+    house.commit(&[house.opening(1)]);
+    house.commit(&[house.registering(1, 1), house.registering(1, 2)]);
+    let history = |seed| format!("/v1/accounts/{}/history", label(seed).to_hex());
+    let answer = house.get_as(&patient(1), &history(1)).await;
+    let statement: JournalStatement = borsh::from_slice(&answer.body).unwrap();
+    let JournalStatement { head, label, account, proof, events } = statement;
+    inro_evidence::check_journal(&head.header, &label, &account, &proof, &events).unwrap();
+    assert_eq!((answer.status, events.len()), (StatusCode::OK, 3));
+    assert_eq!(house.get(&history(1)).await.problem().0, 401);
+    let stranger = fixture::secret("stranger", 1);
+    for seed in [1, 9] {
+        assert_eq!(house.get_as(&stranger, &history(seed)).await.problem(), (403, "not-allowed".into(), None));
+    }
 }

@@ -117,7 +117,9 @@ impl<'a> Batch<'a> {
         let event = |event: &JournalAppend| (keys::journal(&event.account, event.position), keys::place(height, event.index));
         self.put_sorted(keys::JOURNAL, built.journal.iter().map(event).collect())?;
         if built.header.next_validators != built.header.validators {
-            self.put(keys::META, &keys::validators(&built.header.next_validators), &built.next_validators.to_bytes())?;
+            let next = built.header.next_validators;
+            self.put(keys::META, &keys::validators(&next), &built.next_validators.to_bytes())?;
+            self.put(keys::META, &keys::change(height), &next.0)?;
         }
         self.state(&built.state)?;
         self.tree(&built.tree)?;

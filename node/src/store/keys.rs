@@ -9,9 +9,9 @@ use inro_contracts::time::Height;
 pub const ENTRIES_PER_PAGE: u32 = 16;
 
 /// The layout's version, as it stands in the file beside the database.
-pub const FORMAT: &str = "inro store 2";
+pub const FORMAT: &str = "inro store 3";
 
-/// The ledger's genesis, chain id, tip, founding root, and validator sets by their hash.
+/// The ledger's genesis, chain id, tip, founding root, validator sets by their hash, and the heights at which the set changed.
 pub const META: &str = "meta";
 /// State key → object bytes.
 pub const STATE: &str = "state";
@@ -61,6 +61,14 @@ pub const FOUNDING_ROOT: &[u8] = b"founding-root";
 pub fn validators(hash: &Hash) -> Vec<u8> {
     [b"validators/".as_slice(), &hash.0].concat()
 }
+
+/// In [`META`]: the block at this height names another validator set as the next one. The value is that set's hash.
+pub fn change(at: Height) -> Vec<u8> {
+    [CHANGE_PREFIX, &height(at)].concat()
+}
+
+/// The prefix of [`change`].
+pub const CHANGE_PREFIX: &[u8] = b"change/";
 
 /// In [`HEADERS`], [`CERTIFICATES`], [`RECENT`]; the prefix of a block's keys in [`ENTRIES`] and [`UNDECIDED`].
 pub fn height(height: Height) -> [u8; 8] {

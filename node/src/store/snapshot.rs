@@ -13,6 +13,7 @@ use inro_contracts::state::{StateFault, StateKey, StateReader};
 use inro_contracts::time::Height;
 use inro_contracts::tree::{self, StateProof, TreeStore};
 use inro_contracts::validator::ValidatorSet;
+use inro_evidence::{Certified, Change};
 use rocksdb::ReadOptions;
 
 use super::{Inner, Row, StoreError, decode, keys, lock};
@@ -119,17 +120,40 @@ impl<'a> Snapshot<'a> {
         self.find(keys::CERTIFICATES, &keys::height(height))?.map(|bytes| decode(&bytes, "a certificate")).transpose()
     }
 
+    /// A block's header with its certificate.
+    pub fn certified(&self, height: Height) -> Result<Option<Certified>, StoreError> {
+        let Some(header) = self.header(height)? else { return Ok(None) };
+        let missing = || StoreError::damaged(format!("the certificate of block {height} is missing"));
+        let certificate = self.certificate(height)?.ok_or_else(missing)?;
+        Ok(Some(Certified { header, certificate }))
+    }
+
     /// The validator set with this hash: each that ever voted can be found by the hash in its headers.
     pub fn validator_set(&self, hash: &Hash) -> Result<Option<ValidatorSet>, StoreError> {
         self.find(keys::META, &keys::validators(hash))?.map(|bytes| decode(&bytes, "a validator set")).transpose()
     }
 
+    /// The changes of the validator set in blocks after `after`, the oldest first; at most `limit` and at most 10,000.
+    pub fn changes(&self, after: Height, limit: usize) -> Result<Vec<Change>, StoreError> {
+        // The next key after any key is that key and a zero byte.
+        let from = [keys::change(after), vec![0]].concat();
+        let until = keys::after_prefix(keys::CHANGE_PREFIX);
+        let rows = self.range(keys::META, &from, until, limit.min(PAGE_ROWS_MAX))?;
+        rows.iter().map(|(key, hash)| self.change(key, hash)).collect()
+    }
+
+    fn change(&self, key: &[u8], hash: &[u8]) -> Result<Change, StoreError> {
+        let damaged = || StoreError::damaged("a change of the validator set does not parse or is not whole");
+        let height = key.strip_prefix(keys::CHANGE_PREFIX).and_then(keys::height_of).ok_or_else(damaged)?;
+        let hash = hash.try_into().map(Hash).map_err(|_| damaged())?;
+        let certified = self.certified(height)?.ok_or_else(damaged)?;
+        let set = self.validator_set(&hash)?.ok_or_else(damaged)?;
+        Ok(Change { certified, set })
+    }
+
     /// A whole block.
     pub fn block(&self, height: Height) -> Result<Option<StoredBlock>, StoreError> {
-        let Some(header) = self.header(height)? else { return Ok(None) };
-        let certificate = self.certificate(height)?;
-        let certificate =
-            certificate.ok_or_else(|| StoreError::damaged(format!("the certificate of block {height} is missing")))?;
+        let Some(Certified { header, certificate }) = self.certified(height)? else { return Ok(None) };
         let entries = self.entries(&header)?;
         Ok(Some(StoredBlock { header, certificate, entries }))
     }

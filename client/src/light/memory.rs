@@ -1,0 +1,78 @@
+//! The newest header that was ever believed here, kept from one run to the next: a node cannot show an older ledger, or another
+//! one, to somebody who has seen this one. The file is evidence of kind 6, so anybody can check it with `inro verify`.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use inro_contracts::bytes::List;
+use inro_contracts::id::ChainId;
+use inro_evidence::{Anchor, Certified, Change, Evidence, Start, Statement, verify_evidence};
+
+use super::fork::Fork;
+
+/// More than any sound file of this kind has.
+const BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// A folder for what light clients remember.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    folder: PathBuf,
+}
+
+/// What was remembered of a ledger.
+pub(super) struct Remembered {
+    pub changes: Vec<Change>,
+    pub newest: Certified,
+}
+
+impl Memory {
+    /// In this folder; it is made when something is to be remembered.
+    pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    fn head(&self, chain: &ChainId) -> PathBuf {
+        self.folder.join(format!("{}.head.inro", chain.to_hex()))
+    }
+
+    /// What was remembered, if it is there and true.
+    pub(super) fn recall(&self, anchor: &Anchor, start: &Start) -> Option<Remembered> {
+        let mut bytes = Vec::new();
+        fs::File::open(self.head(&anchor.chain)).ok()?.take(BYTES_MAX).read_to_end(&mut bytes).ok()?;
+        let evidence = Evidence::from_bytes(&bytes).ok()?;
+        if evidence.start != *start {
+            return None;
+        }
+        verify_evidence(evidence.clone(), anchor).ok()?;
+        match evidence.statement {
+            Statement::Validators(newest) => Some(Remembered { changes: evidence.changes.into_vec(), newest: *newest }),
+            _ => None,
+        }
+    }
+
+    /// Keeps the newest header.
+    pub(super) fn keep(&self, anchor: &Anchor, start: &Start, changes: &[Change], newest: &Certified) -> io::Result<()> {
+        let before = changes.iter().filter(|change| change.certified.header.height < newest.header.height);
+        let changes = List::new(before.cloned().collect()).map_err(io::Error::other)?;
+        let statement = Statement::Validators(Box::new(newest.clone()));
+        let evidence = Evidence { chain: anchor.chain, start: start.clone(), changes, statement };
+        self.write(&self.head(&anchor.chain), &evidence.to_bytes())
+    }
+
+    /// Keeps the evidence of a fork; gives the file's path.
+    pub fn keep_fork(&self, chain: &ChainId, fork: &Fork) -> io::Result<PathBuf> {
+        let path = self.folder.join(format!("{}.fork-{}.inro", chain.to_hex(), fork.height));
+        self.write(&path, &fork.evidence)?;
+        Ok(path)
+    }
+
+    /// Another run may write at the same time, so each has a file of its own until it is whole.
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        file.write_all(bytes)?;
+        file.persist(path)?;
+        Ok(())
+    }
+}
