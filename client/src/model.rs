@@ -66,6 +66,8 @@ pub struct Status {
     pub ledger: String,
     /// The last block's height.
     pub height: Height,
+    /// From this block on the node keeps every block whole: 1 if it keeps everything.
+    pub whole_from: Height,
     /// The last block's time.
     pub time: Time,
     /// The last block's id.

@@ -368,6 +368,9 @@ pub fn client_error_in_japanese(error: &ClientError) -> Option<String> {
         ClientError::Unreachable { url, why } => {
             format!("{url} から応答がありません（{why}）。ノードが動いているか、アドレス（--node）が正しいか確認してください。")
         }
+        ClientError::Problem(problem) if problem.status == 410 => {
+            "このノードは台帳のこの部分をもう保存していません。すべてを保存している会員のノードに尋ねてください。".into()
+        }
         ClientError::Problem(problem) => format!("ノードが拒みました: {problem}"),
         ClientError::Distrust(distrust) => return distrust_in_japanese(distrust),
         ClientError::NotCommittedYet { id, .. } => {

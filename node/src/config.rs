@@ -12,6 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// A configuration file is at most this long, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
+/// A node keeps at least this many of the last blocks whole: members that were away for a while catch up from them.
+const KEEP_BLOCKS_MIN: u64 = 1_000;
+
 /// Everything that a node's operator can set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -161,6 +164,10 @@ pub struct Store {
     /// With less free disk than this the node stops before the disk is full, in MiB.
     #[serde(deserialize_with = "bounded::<_, _, 16, 16_777_216>")]
     pub reserve_mib: u64,
+    /// How many of the last blocks are kept whole. Of earlier ones only what journals need is kept, which every proof can still be
+    /// made of. 0 keeps everything: at least one member has to.
+    #[serde(deserialize_with = "zero_or_at_least::<_, KEEP_BLOCKS_MIN>")]
+    pub keep_blocks: u64,
 }
 
 /// Where the facility's payloads lie, each encrypted under a key of its own.
@@ -294,7 +301,7 @@ impl Default for Mempool {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { cache_mib: 128, reserve_mib: 256 }
+        Self { cache_mib: 128, reserve_mib: 256, keep_blocks: 0 }
     }
 }
 
@@ -459,6 +466,12 @@ where
     T::try_from(value).map_err(|_| refused(&value))
 }
 
+fn zero_or_at_least<'de, D: Deserializer<'de>, const MIN: u64>(deserializer: D) -> Result<u64, D::Error> {
+    let found = i64::deserialize(deserializer)?;
+    let value = u64::try_from(found).ok().filter(|value| *value == 0 || *value >= MIN);
+    value.ok_or_else(|| serde::de::Error::custom(format!("{found} is neither 0 (everything) nor {MIN} or more")))
+}
+
 fn line_error(file: &str, text: &str, error: &toml::de::Error) -> BadConfig {
     let offset = error.span().map_or(0, |span| span.start).min(text.len());
     let (line, field) = place(text, offset);
@@ -581,6 +594,16 @@ listen = "127.0.0.1:8500"
         let text = format!("{SHORT}\n[store]\ncache_mib = -1\n");
         let error = Config::parse("inro.toml", &text).unwrap_err().to_string();
         assert!(error.contains("line 19: store.cache_mib: -1 does not lie in 8..="), "{error}");
+        for (blocks, is_allowed) in [(0, true), (999, false), (1_000, true), (-1, false)] {
+            let read = Config::parse("inro.toml", &format!("{SHORT}\n[store]\nkeep_blocks = {blocks}\n"));
+            match read {
+                Ok(config) => assert!(is_allowed && config.store.keep_blocks == blocks as u64),
+                Err(error) => {
+                    let expected = format!("line 19: store.keep_blocks: {blocks} is neither 0 (everything) nor 1000 or more");
+                    assert!(!is_allowed && error.to_string().contains(&expected), "{error}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -30,6 +30,9 @@ use crate::mempool::{Limits, Pool, Room};
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError, StoreOptions};
 
+/// Pause between two pieces of pruning: whoever waits to write a block comes first.
+const PRUNING_PAUSE: Duration = Duration::from_millis(10);
+
 /// Why the node does not run, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonFault {
@@ -161,6 +164,9 @@ async fn run_over(
     tasks.spawn(announce_to_members(network.clone(), announcements));
     tasks.spawn(take_from_members(admission.clone(), events));
     tasks.spawn(submit_reports(admission.clone(), reports));
+    if config.store.keep_blocks > 0 {
+        tasks.spawn(prune(ledger.clone()));
+    }
     tasks.spawn(keep_house(ledger.clone(), pool.clone(), network.clone(), admission.clone(), metrics.clone()));
     let vault = open_vault(config, &keys.passphrase).await?;
     let desk_folder = config.data.join("desk");
@@ -295,6 +301,7 @@ fn open_store(config: &Config, founding: &inro_contracts::genesis::Founding, doc
         block_cache_mib: mib / 2,
         tree_cache_mib: mib / 4,
         state_cache_mib: mib / 4,
+        keep_blocks: config.store.keep_blocks,
         ..StoreOptions::default()
     };
     let store = Store::open(config.data.join("ledger"), &options)?;
@@ -361,6 +368,21 @@ async fn submit_reports(admission: Admission, mut reports: mpsc::UnboundedReceiv
     while let Some(report) = reports.recv().await {
         for refusal in admission.submit_local(vec![report.to_bytes()]).await.into_iter().filter_map(Result::err) {
             warn!(%refusal, "a report of a double signature was not accepted");
+        }
+    }
+}
+
+/// Drops what need not be kept of old blocks, a little after each block and a little again while there is more.
+async fn prune(ledger: Arc<Ledger>) {
+    let mut committed = ledger.committed();
+    loop {
+        committed.borrow_and_update();
+        let store = ledger.store().clone();
+        match tokio::task::spawn_blocking(move || store.prune()).await {
+            Ok(Ok(true)) => tokio::time::sleep(PRUNING_PAUSE).await,
+            Ok(Ok(false)) if committed.changed().await.is_ok() => {}
+            Ok(Err(error)) => return warn!(%error, "old blocks are no longer pruned"),
+            _ => return,
         }
     }
 }

@@ -25,6 +25,17 @@ pub enum ExportError {
     /// No node's data.
     #[error("{0} holds no ledger: name the folder that stands as `data` in a node's configuration, or a copy of it")]
     NoLedger(PathBuf),
+    /// Not everything is there.
+    #[error(
+        "{path} is pruned: it has whole blocks from {whole_from} on only (store.keep_blocks), so it can be neither exported nor audited \
+         as a whole; take the data folder of a member that keeps everything"
+    )]
+    Pruned {
+        /// The folder.
+        path: PathBuf,
+        /// The first block that is whole.
+        whole_from: Height,
+    },
     /// The file is there.
     #[error("{0} is there already, and is not overwritten: name another file")]
     Exists(PathBuf),
@@ -47,7 +58,7 @@ pub enum ExportError {
 impl ExportError {
     /// Could the input not be understood, or not be found?
     pub fn is_bad_input(&self) -> bool {
-        matches!(self, Self::NoLedger(_) | Self::Exists(_))
+        matches!(self, Self::NoLedger(_) | Self::Exists(_) | Self::Pruned { .. })
     }
 }
 
@@ -62,6 +73,10 @@ pub fn export(data: &Path, to: &Path) -> Result<String, ExportError> {
     }
     // Nothing is written but what the database does when it opens.
     let store = Store::open(ledger, &StoreOptions { reserve_mib: 0, ..StoreOptions::default() })?;
+    let whole_from = store.whole_from()?;
+    if whole_from > Height(1) {
+        return Err(ExportError::Pruned { path: data.to_owned(), whole_from });
+    }
     let blocks = if to_standard_output { write(&store, io::stdout().lock())? } else { write_file(&store, to)? };
     Ok(format!("Exported {blocks} blocks of ledger {}.", store.chain()?.to_hex()))
 }

@@ -71,7 +71,10 @@ pub trait Application: Send + Sync + 'static {
     /// Returns when there is something to put in a block.
     async fn work(&self);
 
-    /// A committed block for a node that catches up: its bytes and certificate.
+    /// From this height on every committed block can be had from [`Self::decided`].
+    async fn whole_from(&self) -> Result<Height, Fault>;
+
+    /// A committed block for a node that catches up: its bytes and certificate; `None` if it is not here, or not whole any more.
     async fn decided(&self, height: Height) -> Result<Option<(Bytes, Certificate)>, Fault>;
 
     /// Executes a block received while catching up. The engine checks the certificate.

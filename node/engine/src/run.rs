@@ -382,7 +382,10 @@ impl Driver {
                 let outcome = self.judge_synced(height, round, proposer, value_bytes).await?;
                 send(reply, outcome);
             }
-            AppMsg::GetHistoryMinHeight { reply } => send(reply, Height(1)),
+            AppMsg::GetHistoryMinHeight { reply } => {
+                let first = self.application.whole_from().await?;
+                send(reply, Height(first.0));
+            }
             // The ledger has no vote extensions.
             AppMsg::ExtendVote { reply, .. } => send(reply, None),
             AppMsg::VerifyVoteExtensions { extensions, reply, .. } => {

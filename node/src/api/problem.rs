@@ -157,6 +157,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "took-too-long", "Took too long", detail).again_in(RETRY_AFTER_MS)
     }
 
+    /// It was here, and this node keeps it no longer.
+    pub fn pruned() -> Self {
+        let detail = "This node no longer keeps this part of the ledger (pruned here): ask a member that keeps everything.";
+        Self::new(StatusCode::GONE, "pruned", "Pruned here", detail)
+    }
+
     /// Our own store failed. What it says is for the operator's log, not for clients.
     pub fn store_failed() -> Self {
         let detail = "The node cannot read its own store; ask another node. The operator finds the cause in this node's log.";
@@ -197,6 +203,9 @@ fn kind(refusal: &Refusal) -> &'static str {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::Pruned { .. }) {
+            return Self::pruned();
+        }
         tracing::error!(%error, "a request could not be answered from the store");
         Self::store_failed()
     }

@@ -193,3 +193,29 @@ async fn a_whole_journal_comes_in_one_answer_that_proves_itself() {
         assert_eq!(house.get_as(&stranger, &history(seed)).await.problem(), (403, "not-allowed".into(), None));
     }
 }
+
+#[tokio::test]
+async fn what_was_pruned_is_gone_and_events_are_still_proved() {
+    let house = house();
+    let (opening, refused) = (house.opening(1), house.registering(9, 1));
+    house.commit(&[opening.clone(), refused.clone()]);
+    for _ in 0..3 {
+        house.commit(&[]);
+    }
+    while house.store.prune().unwrap() {}
+    assert_eq!(house.get("/v1/status").await.json()["whole_from"], 3);
+    for path in
+        [format!("/v1/transactions/{}/proof", id(&refused)), format!("/v1/transactions/{}", id(&refused)), "/v1/blocks/1".into()]
+    {
+        let answer = house.get(&path).await;
+        assert_eq!(answer.problem(), (410, "pruned".into(), None), "{path}");
+        assert!(answer.json()["detail"].as_str().unwrap().contains("ask a member that keeps everything"));
+    }
+    let proof = house.get(&format!("/v1/transactions/{}/proof", id(&opening))).await.json();
+    let (entry, header) = (hex::decode(proof["entry"].as_str().unwrap()).unwrap(), &proof["header"]);
+    let header: Header = serde_json::from_value(header.clone()).unwrap();
+    let path = InclusionProof { path: serde_json::from_value(proof["path"].clone()).unwrap() };
+    path.check(&header.entries_root, &leaf_hash(&entry), 0, 2).unwrap();
+    assert_eq!(house.get("/v1/headers/1").await.status, StatusCode::OK);
+    assert_eq!(house.get("/v1/blocks/2").await.status, StatusCode::OK, "nothing of it was dropped");
+}

@@ -37,14 +37,16 @@ pub(super) async fn status(State(api): State<Api>) -> Answer {
         let validators: ValidatorSet = founded(snapshot, &StateKey::Validators)?;
         let peer: Option<Peer> = object(snapshot, &StateKey::Peer(peer))?;
         let votes = key.is_some_and(|key| validators.find(&key).is_some());
-        Ok((snapshot.chain(), snapshot.tip(), snapshot.state_root()?, votes, peer.map(|peer| peer.organisation)))
+        let organisation = peer.map(|peer| peer.organisation);
+        Ok((snapshot.chain(), snapshot.tip(), snapshot.whole_from()?, snapshot.state_root()?, votes, organisation))
     });
-    let (chain, tip, state_root, votes, organisation) = committed.await?;
+    let (chain, tip, whole_from, state_root, votes, organisation) = committed.await?;
     let waiting = parts.pool.with(|mempool| mempool.used());
     Ok(Json(json!({
         "chain": chain,
         "ledger": parts.ledger,
         "height": tip.height,
+        "whole_from": whole_from,
         "time": tip.time,
         "block": tip.block,
         "state_root": state_root,

@@ -79,7 +79,7 @@ fn house() -> House {
 fn house_with(limits: ApiLimits, transactions_max: usize) -> House {
     let consortium = Consortium::new(4);
     let folder = tempfile::tempdir().unwrap();
-    let options = StoreOptions { reserve_mib: 1, ..StoreOptions::default() };
+    let options = StoreOptions { reserve_mib: 1, keep_blocks: 2, ..StoreOptions::default() };
     let store = Store::open(folder.path().join("ledger"), &options).unwrap();
     store.found(&consortium.founding(), &consortium.document.to_bytes()).unwrap();
     let room = Room { transactions: transactions_max, bytes: 16 << 20 };

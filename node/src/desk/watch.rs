@@ -17,7 +17,6 @@ use tracing::warn;
 
 use super::door::Asker;
 use super::{Desk, DeskFault};
-use crate::store::StoredBlock;
 
 /// Pause before a block is looked at again in which an erased record could not be destroyed.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -47,15 +46,15 @@ pub(super) async fn follow_blocks(desk: Desk) {
         while done < tip {
             let next = done.next();
             let reading = desk.clone();
-            let block = tokio::task::spawn_blocking(move || reading.store().block(next)).await;
-            match block {
-                Ok(Ok(Some(block))) => {
-                    if let Err(fault) = desk.see_block(&block).await {
+            let events = tokio::task::spawn_blocking(move || reading.store().snapshot()?.events_of(next)).await;
+            match events {
+                Ok(Ok(Some((header, events)))) => {
+                    if let Err(fault) = desk.see_events(header.time, &events).await {
                         warn!(%fault, "an erased record could not be destroyed; it is tried again");
                         break;
                     }
                 }
-                // Pruned, or from before the ledger's state that this node started from.
+                // A block that is committed has a header.
                 Ok(Ok(None)) => {}
                 Ok(Err(fault)) => return warn!(%fault, "the desk no longer follows the ledger"),
                 Err(_) => return,
@@ -77,9 +76,9 @@ pub(super) async fn follow_blocks(desk: Desk) {
 
 impl Desk {
     /// Fails if an erased record could not be destroyed.
-    async fn see_block(&self, block: &StoredBlock) -> Result<(), DeskFault> {
+    async fn see_events(&self, time: Time, events: &[Vec<u8>]) -> Result<(), DeskFault> {
         let mut accesses = Vec::new();
-        for bytes in &block.entries {
+        for bytes in events {
             let deposits = !self.0.settings.intermediates.is_empty();
             let concerns = match Action::number_in(bytes) {
                 Some(Action::ERASE_RECORD) => true,
@@ -92,7 +91,7 @@ impl Desk {
             }
             let id = ParsedTransaction::from(entry.transaction.clone()).id();
             match entry.transaction.transaction.action {
-                Action::EraseRecord { account, record, .. } => self.erase_here(account, record, block.header.time).await?,
+                Action::EraseRecord { account, record, .. } => self.erase_here(account, record, time).await?,
                 Action::Access(_) => accesses.push(id),
                 _ => {}
             }

@@ -560,12 +560,21 @@ impl Application for ForConsensus {
     async fn decided(&self, height: Height) -> Result<Option<(Bytes, Certificate)>, Fault> {
         let ledger = Arc::clone(&self.ledger);
         blocking(move || {
-            let Some(stored) = ledger.store.block(height).map_err(fault)? else { return Ok(None) };
+            let stored = match ledger.store.block(height) {
+                Ok(Some(stored)) => stored,
+                Ok(None) | Err(StoreError::Pruned { .. }) => return Ok(None),
+                Err(error) => return Err(fault(error)),
+            };
             let bytes = block::synced_bytes(&stored.header, &stored.entries)
                 .map_err(|error| Fault(format!("block {height} is damaged in the store: {error}")))?;
             Ok(Some((bytes.into(), stored.certificate)))
         })
         .await
+    }
+
+    async fn whole_from(&self) -> Result<Height, Fault> {
+        let ledger = Arc::clone(&self.ledger);
+        blocking(move || ledger.store.whole_from().map_err(fault)).await
     }
 
     async fn judge_synced(&self, height: Height, bytes: Bytes) -> Result<SyncVerdict, Fault> {

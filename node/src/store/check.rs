@@ -2,7 +2,7 @@
 
 use inro_contracts::block::Header;
 use inro_contracts::history;
-use inro_contracts::id::{BlockId, Hash};
+use inro_contracts::id::BlockId;
 use inro_contracts::merkle::{self, leaf_hash};
 use inro_contracts::state::{Clock, StateKey, load};
 use inro_contracts::time::Height;
@@ -11,7 +11,7 @@ use super::{Snapshot, StoreError};
 
 /// How many blocks back links, certificates and history are checked.
 const HEADERS_CHECKED: u64 = 32;
-/// How many blocks back entries are hashed again.
+/// How many blocks back entries are hashed again, from the last one and from the last pruned one.
 const ENTRIES_CHECKED: u64 = 4;
 
 /// What the check covered.
@@ -48,7 +48,16 @@ pub(super) fn check(snapshot: &Snapshot<'_>) -> Result<CheckReport, StoreError> 
     require(height > Height(0) || expected == BlockId(snapshot.chain().0), || {
         "the first block's parent is another genesis".into()
     })?;
+    report.entries += check_pruned(snapshot)?;
     Ok(report)
+}
+
+/// The blocks that were pruned last still lead to their entries roots.
+fn check_pruned(snapshot: &Snapshot<'_>) -> Result<u64, StoreError> {
+    let (tip, whole_from) = (snapshot.tip().height, snapshot.whole_from()?);
+    require(whole_from <= tip.next(), || format!("blocks before {whole_from} are pruned, but the last one is {tip}"))?;
+    let last = whole_from.0.saturating_sub(ENTRIES_CHECKED).max(1)..whole_from.0;
+    last.map(|height| check_entries(snapshot, &snapshot.require_header(Height(height))?)).sum()
 }
 
 /// The state's central objects lead to the state root, through the tree's nodes.
@@ -78,7 +87,12 @@ fn check_certificate(snapshot: &Snapshot<'_>, header: &Header) -> Result<(), Sto
 }
 
 fn check_entries(snapshot: &Snapshot<'_>, header: &Header) -> Result<u64, StoreError> {
-    let leaves: Vec<Hash> = snapshot.entries(header)?.iter().map(|entry| leaf_hash(entry)).collect();
+    let is_whole = header.height >= snapshot.whole_from()?;
+    let leaves = if is_whole {
+        snapshot.entries(header)?.iter().map(|entry| leaf_hash(entry)).collect()
+    } else {
+        snapshot.leaves(header)?
+    };
     let agrees = merkle::root(&leaves) == header.entries_root;
     require(agrees, || format!("the entries of block {} do not lead to its entries root", header.height))?;
     Ok(leaves.len() as u64)

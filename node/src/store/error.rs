@@ -105,6 +105,12 @@ pub enum StoreError {
     /// The object is not in the state tree, so nothing can be proved of it there.
     #[error("objects of this kind are not proved by the state tree; they follow from the account's journal")]
     NotProved,
+    /// An entry was dropped.
+    #[error("this node no longer keeps all of block {height} (store.keep_blocks): ask a member that keeps everything")]
+    Pruned {
+        /// The block.
+        height: Height,
+    },
     /// An earlier write failed.
     #[error(
         "the store stopped after a failed write ({cause}); repair that and start the node again: nothing acknowledged is lost"

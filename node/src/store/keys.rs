@@ -25,7 +25,7 @@ pub const HEADERS: &str = "headers";
 /// Height → certificate.
 pub const CERTIFICATES: &str = "certificates";
 /// Height, page → entries of a block, [`ENTRIES_PER_PAGE`] to a page: fewer rows to write, and as quick to read, since the
-/// database reads whole blocks of rows from the disk anyway.
+/// database reads whole blocks of rows from the disk anyway. Where a pruned entry stood stands its leaf hash, 32 bytes.
 pub const ENTRIES: &str = "entries";
 /// Transaction id → height, index.
 pub const TRANSACTIONS: &str = "transactions";
@@ -54,6 +54,8 @@ pub const GENESIS: &[u8] = b"genesis";
 pub const CHAIN: &[u8] = b"chain";
 /// In [`META`]: the last block.
 pub const TIP: &[u8] = b"tip";
+/// In [`META`]: height and number of the page of [`ENTRIES`] with which pruning goes on; absent before it began.
+pub const PRUNED: &[u8] = b"pruned";
 /// In [`META`]: the state root of height 0.
 pub const FOUNDING_ROOT: &[u8] = b"founding-root";
 
@@ -90,7 +92,7 @@ pub fn page(at: Height, index: u32) -> ([u8; 12], usize) {
     (place(at, index / ENTRIES_PER_PAGE), (index % ENTRIES_PER_PAGE) as usize)
 }
 
-/// The value in [`TRANSACTIONS`] and [`JOURNAL`].
+/// The value in [`TRANSACTIONS`], [`JOURNAL`] and under [`PRUNED`].
 pub fn place(at: Height, index: u32) -> [u8; 12] {
     let mut key = [0; 12];
     key[..8].copy_from_slice(&height(at));

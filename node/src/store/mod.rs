@@ -13,6 +13,7 @@ mod commit;
 mod database;
 mod error;
 mod keys;
+mod prune;
 mod recent;
 mod snapshot;
 
@@ -53,11 +54,20 @@ pub struct StoreOptions {
     pub state_cache_mib: usize,
     /// How many ids of transactions that are not void yet are kept in memory; each takes about 16 bytes.
     pub recent_ids_max: usize,
+    /// How many of the last blocks [`Store::prune`] leaves whole; 0 keeps all blocks.
+    pub keep_blocks: u64,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { reserve_mib: 256, block_cache_mib: 32, tree_cache_mib: 32, state_cache_mib: 16, recent_ids_max: 2_000_000 }
+        Self {
+            reserve_mib: 256,
+            block_cache_mib: 32,
+            tree_cache_mib: 32,
+            state_cache_mib: 16,
+            recent_ids_max: 2_000_000,
+            keep_blocks: 0,
+        }
     }
 }
 
@@ -224,6 +234,19 @@ impl Store {
         inner.write(batch.finish(), true)?;
         inner.advance(chain, tip, &built.state, &built.tree, &recent);
         Ok(Committed::Written)
+    }
+
+    /// Drops some of what no journal needs from blocks that need not stay whole, and says whether there is more. Takes a few
+    /// milliseconds, so whoever calls it again and again keeps no block waiting for long.
+    pub fn prune(&self) -> Result<bool, StoreError> {
+        let _writing = self.0.write_lock()?;
+        prune::prune(&self.0, self.0.options.keep_blocks)
+    }
+
+    /// From this block on this store has every block whole: 1 unless it was pruned.
+    pub fn whole_from(&self) -> Result<Height, StoreError> {
+        self.0.alive()?;
+        prune::whole_from(&self.0, &ReadOptions::default())
     }
 
     /// Replaces a block's certificate by one for the same block with more signatures. Says whether it did. Not synced: losing
@@ -597,14 +620,13 @@ mod tests {
         assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     }
 
-    /// Commits blocks of one transaction each, a minute apart, and returns how many rows some families then have.
-    fn rows_after(blocks: u64) -> [usize; 2] {
+    /// A store with blocks of one transaction each, a minute apart.
+    fn blocks_of_one_opening(folder: &Path, options: &StoreOptions, blocks: u64) -> Store {
         use inro_contracts::block::BlockContext;
         use inro_contracts::fixture::FOUNDED;
 
-        let folder = tempfile::tempdir().unwrap();
         let consortium = Consortium::new(4);
-        let store = Store::open(folder.path(), &StoreOptions::default()).unwrap();
+        let store = Store::open(folder, options).unwrap();
         store.found(&consortium.founding(), b"").unwrap();
         let member = &consortium.organisations[0];
         for number in 1..=blocks {
@@ -617,6 +639,13 @@ mod tests {
             let built = inro_contracts::machine::build(&snapshot, &tip, &context, proposer, &[opening.clone()]).unwrap();
             store.commit(&built, &[opening], &consortium.certificate(&built.header, 0)).unwrap();
         }
+        store
+    }
+
+    /// How many rows some families have after so many blocks.
+    fn rows_after(blocks: u64) -> [usize; 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = blocks_of_one_opening(folder.path(), &StoreOptions::default(), blocks);
         store.check().unwrap();
         [keys::TREE, keys::RECENT].map(|family| {
             let rows = store.0.find_prefix(family, &[], usize::MAX).unwrap();
@@ -631,6 +660,21 @@ mod tests {
         // A block that opens an account adds its leaf, and now and then a node above it.
         let at_first = consortium.founding().tree.nodes.len();
         assert!((at_first + 20..at_first + 50).contains(&nodes), "{nodes} nodes after {at_first}");
+    }
+
+    #[test]
+    fn a_pruned_block_that_does_not_lead_to_its_root_any_more_is_reported_as_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = StoreOptions { keep_blocks: 20, ..StoreOptions::default() };
+        let store = blocks_of_one_opening(folder.path(), &options, 41);
+        while store.prune().unwrap() {}
+        assert_eq!(store.whole_from().unwrap(), Height(22));
+        store.check().unwrap();
+        let (page, _) = keys::page(Height(21), 0);
+        for leaf in [[7; 32].as_slice(), &[7; 100]] {
+            store.0.db.put_cf(store.0.family(keys::ENTRIES).unwrap(), page, borsh::to_vec(&vec![leaf]).unwrap()).unwrap();
+            assert!(matches!(store.check(), Err(StoreError::Damaged { .. })));
+        }
     }
 
     #[test]

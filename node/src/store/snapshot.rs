@@ -8,7 +8,7 @@ use inro_contracts::entry::{Entry, Outcome};
 use inro_contracts::history::{self, HistoryFault, HistoryReader};
 use inro_contracts::id::{ChainId, Hash, Label, TransactionId};
 use inro_contracts::journal::Event;
-use inro_contracts::merkle::{EntryTree, InclusionProof, leaf_hash};
+use inro_contracts::merkle::{EntryTree, InclusionProof};
 use inro_contracts::state::{StateFault, StateKey, StateReader};
 use inro_contracts::time::Height;
 use inro_contracts::tree::{self, StateProof, TreeStore};
@@ -16,6 +16,7 @@ use inro_contracts::validator::ValidatorSet;
 use inro_evidence::{Certified, Change};
 use rocksdb::ReadOptions;
 
+use super::prune::{self, Slot, slots};
 use super::{Inner, Row, StoreError, decode, keys, lock};
 
 /// A block as it is stored.
@@ -151,19 +152,32 @@ impl<'a> Snapshot<'a> {
         Ok(Change { certified, set })
     }
 
-    /// A whole block.
+    /// From this block on every block is whole: 1 unless old blocks were pruned.
+    pub fn whole_from(&self) -> Result<Height, StoreError> {
+        self.inner.alive()?;
+        prune::whole_from(self.inner, &self.options)
+    }
+
+    /// The entries of a block that pruning has left, for whoever looks for events of journals; `None` for heights not committed.
+    pub fn events_of(&self, height: Height) -> Result<Option<(Header, Vec<Vec<u8>>)>, StoreError> {
+        let Some(header) = self.header(height)? else { return Ok(None) };
+        let left = self.slots(&header)?.into_iter().filter_map(|slot| slot.whole(height).ok()).collect();
+        Ok(Some((header, left)))
+    }
+
+    /// A whole block; an error if something of it was pruned.
     pub fn block(&self, height: Height) -> Result<Option<StoredBlock>, StoreError> {
         let Some(Certified { header, certificate }) = self.certified(height)? else { return Ok(None) };
         let entries = self.entries(&header)?;
         Ok(Some(StoredBlock { header, certificate, entries }))
     }
 
-    /// One entry's bytes.
+    /// One entry's bytes; an error if it was pruned.
     pub fn entry(&self, height: Height, index: u32) -> Result<Option<Vec<u8>>, StoreError> {
         let (page, place) = keys::page(height, index);
         let Some(page) = self.find(keys::ENTRIES, &page)? else { return Ok(None) };
-        let mut entries = read_page(&page)?;
-        Ok((place < entries.len()).then(|| entries.swap_remove(place)))
+        let mut slots = slots(&page)?;
+        (place < slots.len()).then(|| slots.swap_remove(place).whole(height)).transpose()
     }
 
     /// Where a transaction was committed.
@@ -249,18 +263,28 @@ impl<'a> Snapshot<'a> {
         self.header(height)?.ok_or_else(|| StoreError::damaged(format!("the header of block {height} is missing")))
     }
 
-    /// All of a block's entries; damage if one is missing.
+    /// All of a block's entries; an error if one was pruned.
     pub(super) fn entries(&self, header: &Header) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.slots(header)?.into_iter().map(|slot| slot.whole(header.height)).collect()
+    }
+
+    /// The leaf hashes of all of a block's entries, pruned ones too.
+    pub(super) fn leaves(&self, header: &Header) -> Result<Vec<Hash>, StoreError> {
+        Ok(self.slots(header)?.iter().map(Slot::leaf).collect())
+    }
+
+    /// What stands in the places of a block's entries; damage if one is missing.
+    fn slots(&self, header: &Header) -> Result<Vec<Slot>, StoreError> {
         let from = keys::height(header.height);
-        let mut entries = Vec::with_capacity(header.entries as usize);
+        let mut all = Vec::with_capacity(header.entries as usize);
         for (_, page) in self.range(keys::ENTRIES, &from, keys::after_prefix(&from), usize::MAX)? {
-            entries.append(&mut read_page(&page)?);
+            all.append(&mut slots(&page)?);
         }
-        if entries.len() != header.entries as usize {
-            let what = format!("block {} has {} entries, but {} are stored", header.height, header.entries, entries.len());
+        if all.len() != header.entries as usize {
+            let what = format!("block {} has {} entries, but {} are stored", header.height, header.entries, all.len());
             return Err(StoreError::damaged(what));
         }
-        Ok(entries)
+        Ok(all)
     }
 
     fn require_entry(&self, location: Location) -> Result<Vec<u8>, StoreError> {
@@ -277,8 +301,7 @@ impl<'a> Snapshot<'a> {
         if let Some(tree) = kept(&lock(&self.inner.entry_trees)) {
             return Ok(tree);
         }
-        let leaves: Vec<Hash> = self.entries(header)?.iter().map(|entry| leaf_hash(entry)).collect();
-        let tree = Arc::new(EntryTree::new(&leaves));
+        let tree = Arc::new(EntryTree::new(&self.leaves(header)?));
         let mut trees = lock(&self.inner.entry_trees);
         if kept(&trees).is_none() {
             if trees.len() >= ENTRY_TREES_MAX {
@@ -359,10 +382,6 @@ impl<'a> Snapshot<'a> {
     fn at_fault(&self, fault: StateFault) -> StoreError {
         self.inner.alive().err().unwrap_or_else(|| StoreError::damaged(fault.0))
     }
-}
-
-fn read_page(bytes: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
-    borsh::from_slice(bytes).map_err(|_| StoreError::damaged("a page of entries does not parse"))
 }
 
 impl StateReader for Snapshot<'_> {

@@ -4,20 +4,24 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use inro_contracts::time::Height;
-use inro_node::store::Store;
+use inro_node::store::{Store, StoreOptions};
 
 use super::{Story, copy_folder, files, next_random, open};
 
 const CHILD_FOLDER: &str = "INRO_STORE_TEST_FOLDER";
+/// How many of the last blocks the killed process keeps whole; it prunes after each block.
+const KEEP_BLOCKS: u64 = 4;
 
 /// Not a test of its own: the process that [`a_killed_node_has_lost_nothing_that_it_acknowledged`] starts and kills.
 #[test]
 #[ignore = "started and killed by another test"]
 fn child_that_commits_until_it_is_killed() {
     let Some(folder) = std::env::var_os(CHILD_FOLDER) else { return };
-    let (story, store) = (Story::new(), open(folder.as_ref()));
+    let options = StoreOptions { keep_blocks: KEEP_BLOCKS, ..StoreOptions::default() };
+    let (story, store) = (Story::new(), Store::open(folder, &options).unwrap());
     while store.tip().unwrap().height < Height(60) {
         let built = story.append(&store);
+        store.prune().unwrap();
         println!("acknowledged {}", built.header.height);
     }
 }
@@ -54,6 +58,8 @@ fn a_killed_node_has_lost_nothing_that_it_acknowledged() {
         let tip = store.tip().unwrap().height.0;
         assert!(tip >= acknowledged, "block {acknowledged} was acknowledged, but the store ends at {tip}");
         story.compare(&store, &story.in_memory(tip)).unwrap();
+        let pruned = (tip + 1).saturating_sub(KEEP_BLOCKS).max(1);
+        assert!((pruned.saturating_sub(1)..=pruned).contains(&store.whole_from().unwrap().0));
         before = tip;
     }
 }
