@@ -25,13 +25,13 @@ use serde_json::Value;
 const NOWHERE: &str = "http://127.0.0.1:9";
 
 /// The command, as people use it.
-struct Inro<'a> {
-    cluster: &'a Cluster,
-    folder: PathBuf,
+pub struct Inro<'a> {
+    pub cluster: &'a Cluster,
+    pub folder: PathBuf,
 }
 
 impl Inro<'_> {
-    fn run(&self, node: &str, arguments: &[&str]) -> (bool, Value) {
+    pub fn run(&self, node: &str, arguments: &[&str]) -> (bool, Value) {
         let folder = self.cluster.folder();
         let output = Command::new(program("inro"))
             .args(arguments)
@@ -53,7 +53,7 @@ impl Inro<'_> {
     }
 
     /// Makes evidence and checks it; returns the file and what it proves.
-    fn evidence(&self, name: &str, arguments: &[&str]) -> (PathBuf, Value) {
+    pub fn evidence(&self, name: &str, arguments: &[&str]) -> (PathBuf, Value) {
         let file = self.folder.join(name);
         let out = file.display().to_string();
         let made = self.run(self.cluster.client(1).url(), &[&["evidence"], arguments, &["--out", &out]].concat());
@@ -64,7 +64,7 @@ impl Inro<'_> {
     }
 
     /// What a file proves, without any network.
-    fn verify(&self, file: &Path) -> Value {
+    pub fn verify(&self, file: &Path) -> Value {
         let (held, said) = self.run(NOWHERE, &["verify", &file.display().to_string()]);
         assert!(held, "{}: {said}", file.display());
         said["proved"].clone()
@@ -78,7 +78,7 @@ impl Inro<'_> {
     }
 }
 
-fn request(cluster: &Cluster, account: Label) -> Action {
+pub fn request(cluster: &Cluster, account: Label) -> Action {
     Action::Access(AccessRequest {
         account,
         reader: Reader::Practitioner(cluster.consortium.members[1].practitioner_id),
@@ -91,11 +91,11 @@ fn request(cluster: &Cluster, account: Label) -> Action {
     })
 }
 
-async fn act(cluster: &Cluster, action: Action, secret: &SecretKey) -> TransactionId {
+pub async fn act(cluster: &Cluster, action: Action, secret: &SecretKey) -> TransactionId {
     cluster.commit(0, &cluster.consortium.sign(action, secret)).await.id
 }
 
-fn key_file(cluster: &Cluster, name: &str) -> (SecretKey, String) {
+pub fn key_file(cluster: &Cluster, name: &str) -> (SecretKey, String) {
     let path = cluster.folder().join(name);
     let secret = keyfile::generate(&path, &Passphrase::new(PASSPHRASE)).expect("the folder is writable");
     (secret, path.display().to_string())

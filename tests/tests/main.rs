@@ -15,5 +15,6 @@ mod membership;
 mod memory_of_signatures;
 mod operator;
 mod overload;
+mod pruning;
 mod silence;
 mod transfers;

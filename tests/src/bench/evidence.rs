@@ -2,6 +2,8 @@
 //! prints its figures, and says whether what it measured was sound.
 
 mod audit;
+mod serve;
+mod verify;
 
 use super::Options;
 use super::report::Report;
@@ -10,7 +12,7 @@ use super::report::Report;
 type Part = fn(&Report, &Options) -> bool;
 
 /// All parts, in the order in which they are measured.
-const PARTS: [Part; 1] = [audit::measure];
+const PARTS: [Part; 3] = [verify::measure, serve::measure, audit::measure];
 
 /// Measures the group.
 pub async fn run(options: &Options) -> bool {
