@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use inro_contracts::account::{Account, Powers};
-use inro_contracts::bytes::{Canonical, List, encode};
+use inro_contracts::bytes::{Canonical, encode};
 use inro_contracts::consent::{Consent, Consult};
 use inro_contracts::id::{ConsultId, Label, PractitionerId, RecordId};
 use inro_contracts::key::PublicKey;
@@ -14,7 +14,7 @@ use inro_contracts::parameters::Parameters;
 use inro_contracts::record::{ProviderFlags, Record};
 use inro_contracts::state::{ConsultPlace, StateKey};
 use inro_contracts::transaction::Action;
-use inro_evidence::{FILE_BYTES_MAX, JournalStatement};
+use inro_evidence::FILE_BYTES_MAX;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -128,22 +128,26 @@ pub(super) async fn history(
     let _place = api.0.large.try_acquire().map_err(|_| Problem::busy())?;
     let statement = api.read(move |snapshot| {
         let account = require_reader(snapshot, &signed.key, &label)?;
+        if account.journal_length > inro_evidence::EVENTS_MAX as u64 {
+            return Err(Problem::too_long_a_history());
+        }
         let head = snapshot.certified(snapshot.tip().height)?.ok_or_else(|| Problem::not_found("block"))?;
         let proof = snapshot.prove(&StateKey::Account(label))?.proof;
-        let mut events = Vec::new();
-        while (events.len() as u64) < account.journal_length {
-            let page = snapshot.journal(&label, events.len() as u64 + 1, EVENTS_MAX)?;
+        // The bytes of a `JournalStatement`: events stand in the store as they stand there, and are not parsed on the way.
+        let mut bytes = encode(&(&head, &label, &account, &proof, account.journal_length as u32));
+        let mut count = 0;
+        while count < account.journal_length {
+            let page = snapshot.journal_bytes(&label, count + 1, EVENTS_MAX)?;
             if page.is_empty() {
-                break;
+                return Err(StoreError::Damaged { what: "a journal is shorter than its account says".into() }.into());
             }
-            events.extend(page);
-            if events.len() > inro_evidence::EVENTS_MAX {
+            count += page.len() as u64;
+            bytes.extend(page.concat());
+            if bytes.len() > FILE_BYTES_MAX {
                 return Err(Problem::too_long_a_history());
             }
         }
-        let events = List::new(events).map_err(|_| Problem::too_long_a_history())?;
-        let bytes = encode(&JournalStatement { head, label, account, proof, events });
-        if bytes.len() > FILE_BYTES_MAX { Err(Problem::too_long_a_history()) } else { Ok(bytes) }
+        Ok(bytes)
     });
     Ok(([(CONTENT_TYPE, "application/octet-stream")], statement.await?))
 }

@@ -7,7 +7,7 @@ use inro_contracts::certificate::Certificate;
 use inro_contracts::entry::{Entry, Outcome};
 use inro_contracts::history::{self, HistoryFault, HistoryReader};
 use inro_contracts::id::{ChainId, Hash, Label, TransactionId};
-use inro_contracts::journal::Event;
+use inro_contracts::journal::{Event, event_bytes};
 use inro_contracts::merkle::{EntryTree, InclusionProof};
 use inro_contracts::state::{StateFault, StateKey, StateReader};
 use inro_contracts::time::Height;
@@ -196,6 +196,11 @@ impl<'a> Snapshot<'a> {
 
     /// Events of an account's journal, from number `from` (the first is 1), in order; at most `limit` and at most 10,000.
     pub fn journal(&self, account: &Label, from: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.journal_bytes(account, from, limit)?.iter().map(|event| decode(event, "an event")).collect()
+    }
+
+    /// The same in their canonical bytes: whoever passes them on need not parse them.
+    pub fn journal_bytes(&self, account: &Label, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, StoreError> {
         let until = keys::after_prefix(&account.0);
         let rows = self.range(keys::JOURNAL, &keys::journal(account, from), until, limit.min(PAGE_ROWS_MAX))?;
         let mut header: Option<Header> = None;
@@ -207,8 +212,7 @@ impl<'a> Snapshot<'a> {
                     Some(header) if header.height == height => header.time,
                     _ => header.insert(self.require_header(height)?).time,
                 };
-                let entry = decode(&self.require_entry(Location { height, index })?, "an entry")?;
-                Ok(Event { height, time, index, entry })
+                Ok(event_bytes(height, time, index, &self.require_entry(Location { height, index })?))
             })
             .collect()
     }
