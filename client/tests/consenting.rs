@@ -16,7 +16,8 @@ fn text(value: &Value) -> String {
 }
 
 fn error(err: &str) -> Value {
-    serde_json::from_str::<Value>(err).unwrap()["error"].clone()
+    // What was remarked before stands in lines of its own.
+    serde_json::from_str::<Value>(err.trim_end().lines().last().unwrap()).unwrap()["error"].clone()
 }
 
 fn organisation(desk: &Desk, number: u16) -> String {

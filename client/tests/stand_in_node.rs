@@ -125,7 +125,11 @@ fn found(folder: &Path) -> (GenesisDocument, Vec<SecretKey>) {
         secrets.push(keys.validator.unwrap());
     }
     let parameters = Parameters { validators_min: 3, recovery_delay_ms: 1_000, ..Parameters::default() };
-    (ceremony::join(parts, parameters, Time(1_000)).unwrap(), secrets)
+    (ceremony::join(parts, parameters, now()).unwrap(), secrets)
+}
+
+fn now() -> Time {
+    Time(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64)
 }
 
 fn plan(number: u16) -> Plan {
@@ -217,8 +221,7 @@ impl Ledger {
     }
 
     fn commit(&mut self, transaction: VerifiedTransaction) -> Result<(), BlockFault> {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
-        let time = Time(now).max(self.tip.time.plus_ms(1));
+        let time = now().max(self.tip.time.plus_ms(1));
         let context = BlockContext { chain: self.chain, height: self.tip.height.next(), time };
         let proposer = self.secrets[0].public();
         let transactions = vec![transaction];
@@ -523,8 +526,7 @@ fn take(node: &Node, bytes: Vec<u8>) -> Result<TransactionId, (Option<&'static s
     {
         let ledger = node.ledger.lock().unwrap();
         let parameters = load::<Parameters>(&*ledger, &StateKey::Parameters).unwrap().unwrap();
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
-        machine::admissible(verified.transaction(), &ledger.chain, Time(now), &parameters)
+        machine::admissible(verified.transaction(), &ledger.chain, now(), &parameters)
             .map_err(|fault| (Some(fault.code()), fault.to_string()))?;
     }
     let shared = node.0.clone();

@@ -1,6 +1,6 @@
 //! Why an answer is not believed.
 
-use inro_contracts::id::BlockId;
+use inro_contracts::id::{BlockId, ChainId};
 use inro_contracts::time::Height;
 use inro_contracts::tree::FalseStateProof;
 
@@ -73,8 +73,16 @@ pub enum Distrust {
         /// What was to be trusted.
         expected: BlockId,
     },
-    /// The node's founding document is not that of the ledger.
-    #[error("the node's founding document is not the one of this ledger; ask another node, or name the document with --genesis")]
+    /// The node is of another ledger.
+    #[error("the node is of the ledger {}, not {}; check --node and --chain", .found.to_hex(), .expected.to_hex())]
+    OtherLedger {
+        /// The ledger that was named.
+        expected: ChainId,
+        /// The node's.
+        found: ChainId,
+    },
+    /// The node's founding document is none.
+    #[error("the node's founding document does not found a ledger; ask another node, or name the document with --genesis")]
     Genesis,
     /// No node was named, or none answers.
     #[error("none of the nodes answers; check --node")]

@@ -113,8 +113,11 @@ impl Light {
     pub async fn of_chain(chain: ChainId, node: &NodeClient) -> Result<Self, Distrust> {
         let document = node.genesis().await?;
         let document = GenesisDocument::from_bytes(&document).map_err(|_| Distrust::Genesis)?;
+        if document.chain() != chain {
+            return Err(Distrust::OtherLedger { expected: chain, found: document.chain() });
+        }
         match document.check().map(|_| document.found()) {
-            Ok(Ok(founding)) if founding.chain == chain => Ok(Self::new(&founding)),
+            Ok(Ok(founding)) => Ok(Self::new(&founding)),
             _ => Err(Distrust::Genesis),
         }
     }
@@ -198,20 +201,20 @@ impl Light {
     /// Asks several nodes for their last blocks and compares them: all must be of one ledger. One that does not answer, or is far
     /// behind, is remarked; if none answers, or none shows what was seen before, that is an error.
     pub async fn compare(&mut self, nodes: &[NodeClient]) -> Result<(), Distrust> {
-        let mut heads = self.heads(nodes).await;
-        let first_error = |heads: &mut Vec<(NodeClient, Result<Certified, ClientError>)>| {
-            heads.drain(..).find_map(|(_, head)| head.err()).map_or(Distrust::NoNode, Distrust::from)
-        };
-        if heads.iter().all(|(_, head)| head.is_err()) {
-            return Err(first_error(&mut heads));
-        }
         let mut answered = Vec::new();
-        for (node, head) in heads {
+        let mut failed = Vec::new();
+        for (node, head) in self.heads(nodes).await {
             match head {
                 Ok(head) => answered.push((node, head)),
-                Err(_) => self.remarks.push(Remark::Silent { node: node.url().into() }),
+                // There is no block yet.
+                Err(ClientError::Problem(problem)) if problem.status == 404 && self.newest.is_none() => {}
+                Err(error) => failed.push((node, error)),
             }
         }
+        if failed.len() == nodes.len() {
+            return Err(failed.pop().map_or(Distrust::NoNode, |(_, error)| error.into()));
+        }
+        self.remarks.extend(failed.iter().map(|(node, _)| Remark::Silent { node: node.url().into() }));
         // The newest first: whoever shows it can prove what the others show.
         answered.sort_by_key(|(_, head)| std::cmp::Reverse(head.header.height));
         for (node, head) in &answered {
@@ -275,12 +278,22 @@ impl Light {
 
     /// An object of the state, asked of this node; `None` if it proves that there is none.
     pub async fn read<T: Canonical>(&mut self, node: &NodeClient, key: &StateKey) -> Result<Option<T>, Distrust> {
-        let answer = node.unverified().proved_state(key).await?;
+        let answer = match node.unverified().proved_state(key).await {
+            Err(ClientError::Problem(problem)) if problem.status == 404 && self.newest.is_none() => return self.founded(key),
+            answer => answer?,
+        };
         let bytes = answer.object.as_deref().map(hex::decode).transpose().map_err(|_| Distrust::MalformedProof)?;
         let proof = state_proof(&answer.proof)?;
         let head = Certified { header: answer.header, certificate: answer.certificate };
         self.state(node, key, &head, bytes.as_deref(), &proof).await?;
         bytes.map(|bytes| T::from_bytes(&bytes).map_err(|_| Distrust::MalformedProof)).transpose()
+    }
+
+    /// Before the first block, the state is what the founding document says.
+    fn founded<T: Canonical>(&self, key: &StateKey) -> Result<Option<T>, Distrust> {
+        self.require_age(self.founding.tip.height, self.founding.tip.time)?;
+        let object = self.founding.state.get(key).and_then(Option::as_ref);
+        object.map(|bytes| T::from_bytes(bytes).map_err(|_| Distrust::Genesis)).transpose()
     }
 
     /// A committed entry with its outcome, asked of this node: what it proves, and by whose signatures.
@@ -330,15 +343,19 @@ impl Light {
 
     /// Does this header show the ledger as it is?
     fn require_current(&self, header: &Header) -> Result<(), Distrust> {
-        if let Some(Freshness { now, age_ms_max }) = self.fresh {
-            let age = now.0.saturating_sub(header.time.0);
-            if age > age_ms_max {
-                return Err(Distrust::Old { height: header.height, minutes: age / 60_000 });
-            }
-        }
+        self.require_age(header.height, header.time)?;
         match self.newest() {
             Some(newest) if is_behind(header, &newest.header) => {
                 Err(Distrust::Behind { height: header.height, newest: newest.header.height })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn require_age(&self, height: Height, time: Time) -> Result<(), Distrust> {
+        match self.fresh {
+            Some(Freshness { now, age_ms_max }) if now.0.saturating_sub(time.0) > age_ms_max => {
+                Err(Distrust::Old { height, minutes: now.0.saturating_sub(time.0) / 60_000 })
             }
             _ => Ok(()),
         }
