@@ -232,21 +232,22 @@ impl Consortium {
 
     /// A header's certificate, signed by every founder's validator.
     pub fn certificate(&self, header: &Header, round: u32) -> Certificate {
-        let (height, block) = (header.height, header.id());
-        let mut signatures: Vec<_> = self
-            .organisations
-            .iter()
-            .map(|member| {
-                let validator = member.validator.public();
-                let kind = VoteKind::Precommit;
-                let vote = VoteStatement { chain: self.chain, kind, height, round, block: Some(block), validator };
-                let statement = crate::bytes::encode(&vote);
-                CommitSignature { validator, signature: member.validator.sign(Tag::VOTE, &statement) }
-            })
-            .collect();
-        signatures.sort_by_key(|part| part.validator);
-        Certificate { height, round, block, signatures: list(signatures) }
+        let validators: Vec<_> = self.organisations.iter().map(|member| member.validator.clone()).collect();
+        certificate_by(header, round, &validators)
     }
+}
+
+/// A header's certificate, signed by these validators.
+pub fn certificate_by(header: &Header, round: u32, validators: &[SecretKey]) -> Certificate {
+    let (height, block) = (header.height, header.id());
+    let part = |secret: &SecretKey| {
+        let (kind, validator) = (VoteKind::Precommit, secret.public());
+        let vote = VoteStatement { chain: header.chain, kind, height, round, block: Some(block), validator };
+        CommitSignature { validator, signature: secret.sign(Tag::VOTE, &crate::bytes::encode(&vote)) }
+    };
+    let mut signatures: Vec<_> = validators.iter().map(part).collect();
+    signatures.sort_by_key(|part| part.validator);
+    Certificate { height, round, block, signatures: list(signatures) }
 }
 
 /// A profile for an organisation with this authority key; kinds of facility take turns.

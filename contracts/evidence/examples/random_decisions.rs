@@ -3,10 +3,16 @@
 //!
 //! `cargo run -p inro-evidence --example random_decisions SEED > FILE`, then `INRO_VECTORS=FILE scripts/test-browser`.
 
+#[path = "../tests/dice.rs"]
+mod dice;
+#[path = "../../../tests/src/liars/mod.rs"]
+#[allow(dead_code)]
+mod liars;
 #[path = "../tests/world.rs"]
 #[allow(dead_code)]
 mod world;
 
+use dice::Dice;
 use inro_contracts::access::{Basis, Reader};
 use inro_contracts::account::{Guardian, Powers};
 use inro_contracts::bytes::{Canonical, List, encode};
@@ -38,26 +44,6 @@ const PURPOSES: [Purpose; 6] = [
     Purpose::FamilyRequest,
     Purpose::Disaster,
 ];
-
-/// Random numbers that all follow from one; splitmix64.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-
-    fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-
-    fn pick<T: Clone>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len() as u64) as usize].clone()
-    }
-}
 
 /// What can be named: ids of transactions that made something.
 #[derive(Default)]

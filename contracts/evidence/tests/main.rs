@@ -1,6 +1,9 @@
 //! All tests of evidence, as one program.
 
 mod bits;
+// The same liars as those of the whole-system tests.
+#[path = "../../../tests/src/liars/mod.rs"]
+mod liars;
 mod pages;
 mod tampering;
 mod vectors;

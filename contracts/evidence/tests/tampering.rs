@@ -1,168 +1,79 @@
-//! Whoever makes a journal's evidence holds all of it, and changes one thing: an event hidden, moved, altered, repeated, dated
-//! otherwise. On a small journal at every position; on a large one at random positions.
+//! The liars of `tests/src/liars`, as files: on a small journal at every position and pair of positions, on a large one at random ones;
+//! each lie fails at the step that its teller names.
 
-use inro_contracts::account::Account;
 use inro_contracts::bytes::{Canonical, List};
-use inro_contracts::entry::Outcome;
-use inro_contracts::fixture::{label, patient};
-use inro_contracts::journal::{EMPTY_HEAD, Event, next_head};
+use inro_contracts::fixture::label;
 use inro_contracts::state::StateKey;
-use inro_contracts::time::{Height, Time};
-use inro_evidence::{Anchor, Evidence, JournalStatement, Statement, Step, verify_evidence};
+use inro_contracts::time::Height;
+use inro_evidence::{Anchor, Evidence, ForkStatement, JournalStatement, Statement, Step, verify, verify_evidence};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::vectors::forged_state;
-use crate::world::{World, seal_of, story};
+use crate::liars::{Lie, certified_fork, chained_anew, forged_state, lies_at, lies_everywhere, stale};
+use crate::world::{large, story};
 
-/// A node that changes one event of the journal that it serves.
-struct LyingNode {
-    sound: Evidence,
-    anchor: Anchor,
-}
-
-impl LyingNode {
-    fn serves(&self, change: impl FnOnce(&mut JournalStatement, &mut Vec<Event>)) -> Result<(), Step> {
-        let mut evidence = self.sound.clone();
-        if let Statement::Journal(statement) = &mut evidence.statement {
-            let mut events = std::mem::take(&mut statement.events).into_vec();
-            change(statement, &mut events);
-            statement.events = List::new(events).expect("not many more than before");
-        }
-        verify_evidence(evidence, &self.anchor).map(drop).map_err(|fault| fault.step)
-    }
-
-    fn events(&self) -> usize {
-        match &self.sound.statement {
-            Statement::Journal(statement) => statement.events.len(),
-            _ => 0,
-        }
-    }
-
-    /// Everything that can be done to one event, or to one event and another place.
-    fn tries(&self, place: usize, other: usize) {
-        let refused = |what: &str, answer: Result<(), Step>| {
-            assert!(answer.is_err(), "{what} at {place} (with {other}) was not noticed");
-        };
-        refused("hiding", self.serves(|_, events| drop(events.remove(place))));
-        refused(
-            "hiding and counting anew",
-            self.serves(|statement, events| {
-                events.remove(place);
-                statement.account.journal_length -= 1;
-            }),
-        );
-        refused(
-            "hiding and chaining anew",
-            self.serves(|statement, events| {
-                events.remove(place);
-                statement.account = chained_anew(&statement.account, events);
-            }),
-        );
-        refused("cutting off", self.serves(|_, events| events.truncate(place)));
-        refused("repeating", self.serves(|_, events| events.insert(other, events[place].clone())));
-        refused(
-            "replacing",
-            self.serves(|_, events| {
-                if place != other {
-                    events[place] = events[other].clone();
-                } else {
-                    events[place].index += 1;
-                }
-            }),
-        );
-        if place != other {
-            refused("swapping", self.serves(|_, events| events.swap(place, other)));
-            refused(
-                "moving",
-                self.serves(|_, events| {
-                    let event = events.remove(place);
-                    events.insert(other, event);
-                }),
-            );
-        }
-        refused("postdating by a millisecond", self.serves(|_, events| events[place].time = Time(events[place].time.0 + 1)));
-        refused("antedating by a millisecond", self.serves(|_, events| events[place].time = Time(events[place].time.0 - 1)));
-        refused("postdating by a block", self.serves(|_, events| events[place].height = events[place].height.next()));
-        refused("another place in the block", self.serves(|_, events| events[place].index += 1));
-        refused("another nonce", self.serves(|_, events| events[place].entry.transaction.transaction.nonce ^= 1));
-        refused(
-            "another signer",
-            self.serves(|_, events| {
-                events[place].entry.transaction.transaction.signer = patient(77).public();
-            }),
-        );
-        refused("another signature", self.serves(|_, events| events[place].entry.transaction.signature.0[0] ^= 1));
-        refused(
-            "another outcome",
-            self.serves(|_, events| {
-                let outcome = &mut events[place].entry.outcome;
-                *outcome = if *outcome == Outcome::Applied { Outcome::AppliedCustodially } else { Outcome::Applied };
-            }),
-        );
-    }
-}
-
-fn chained_anew(account: &Account, events: &[Event]) -> Account {
-    let head = events.iter().fold(EMPTY_HEAD, |head, event| next_head(&head, &event.to_bytes()));
-    Account { journal_length: events.len() as u64, journal_head: head, ..account.clone() }
+fn caught(name: &str, lie: Lie, anchor: &Anchor) {
+    let fault = verify_evidence(lie.told, anchor).map(drop).expect_err(name);
+    assert!(lie.fails.contains(&fault.step), "{name} ({}): {fault}", lie.how);
 }
 
 #[test]
-fn every_tampering_with_every_event_of_a_small_journal_is_noticed() {
+fn every_lie_about_every_event_of_a_small_journal_is_caught_at_its_step() {
     let story = story();
-    let sound = story.world.journal(story.world.height(), label(1));
-    let node = LyingNode { sound, anchor: story.world.anchor() };
-    assert_eq!(node.serves(|_, _| {}), Ok(()));
-    for place in 0..node.events() {
-        for other in 0..node.events() {
-            node.tries(place, other);
-        }
+    let (stock, anchor) = (story.journal_stock(), story.world.anchor());
+    assert!(verify_evidence(stock.honest.clone(), &anchor).is_ok() && stock.events() >= 12);
+    for (name, lie) in lies_everywhere(&stock, true) {
+        caught(&name, lie, &anchor);
     }
 }
 
 #[test]
-fn a_journal_of_another_account_or_of_an_older_block_does_not_pass_for_this_one() {
+fn every_lie_about_an_entry_is_caught_at_its_step() {
     let story = story();
-    let (world, last) = (&story.world, story.world.height());
-    let sound = world.journal(last, label(1));
-    let Statement::Journal(older) = world.journal(Height(6), label(1)).statement else { unreachable!("it is a journal") };
-    let node = LyingNode { sound, anchor: world.anchor() };
-    // What was true at block 6 under the header of the last block: everything since is hidden.
-    let served = node.serves(|statement, events| {
-        (statement.account, statement.proof) = (older.account.clone(), older.proof.clone());
-        *events = older.events.to_vec();
+    let (stock, anchor) = (story.entry_stock(), story.world.anchor());
+    assert!(verify_evidence(stock.honest.clone(), &anchor).is_ok());
+    for (name, lie) in lies_everywhere(&stock, true) {
+        caught(&name, lie, &anchor);
+    }
+}
+
+#[test]
+fn lies_about_events_of_a_large_journal_are_caught_wherever_they_are_tried() {
+    let (world, stock) = large(2_500);
+    let anchor = world.anchor();
+    assert!(verify_evidence(stock.honest.clone(), &anchor).is_ok());
+    let config = ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(place: Index, other: Index)| {
+        for (name, lie) in lies_at(&stock, place.index(stock.events()), other.index(stock.events())) {
+            caught(name, lie, &anchor);
+        }
     });
-    assert_eq!(served, Err(Step::State));
-    // And as evidence of block 6 it is true, and says so: whoever reads judges whether that is new enough.
-    let proved = verify_evidence(world.journal(Height(6), label(1)), &world.anchor()).expect("it was true");
+}
+
+/// An old answer is true of its own block, and the file says which that is: whoever reads judges whether that is new enough.
+#[test]
+fn what_was_true_once_is_proved_of_the_block_that_it_was_true_of() {
+    let story = story();
+    let proved = verify_evidence(stale(&story.journal_stock()), &story.world.anchor()).expect("it was true");
     assert_eq!((proved.head().height, proved.events().map(<[_]>::len)), (Height(6), Some(10)));
 }
 
-/// A journal with many events, all of them in one ledger's last state.
-pub fn large(count: u64) -> (World, Evidence) {
-    let mut world = World::founded();
-    let (_, clerk) = crate::world::practitioner(&world, 0);
-    let mut actions = vec![(world.consortium.account_opening(0, 1), clerk.clone())];
-    actions.extend((1..count - 1).map(|seed| (world.consortium.register_record(0, label(1), seed), clerk.clone())));
-    for block in actions.chunks(2_000) {
-        world.block(block.to_vec());
-    }
-    let seal = inro_contracts::transaction::Action::Seal { account: label(1), terms: seal_of(1) };
-    world.block(vec![(seal, patient(1))]);
-    let evidence = world.journal(world.height(), label(1));
-    (world, evidence)
-}
-
 #[test]
-fn tampering_with_events_of_a_large_journal_is_noticed_wherever_it_is_tried() {
-    let (world, sound) = large(1_500);
-    let node = LyingNode { sound, anchor: world.anchor() };
-    assert_eq!(node.serves(|_, _| {}), Ok(()));
-    let config = ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() };
-    proptest!(config, |(place: Index, other: Index)| {
-        node.tries(place.index(node.events()), other.index(node.events()));
-    });
+fn a_fork_that_a_quorum_signed_shows_beside_the_honest_answer_and_names_who_signed_both() {
+    let story = story();
+    let anchor = story.world.anchor();
+    for stock in [story.journal_stock(), story.entry_stock()] {
+        let forked = certified_fork(&stock);
+        let head = |evidence: &Evidence| evidence.statement.heads()[0].clone();
+        let (mut first, mut second) = (head(&stock.honest), head(&forked));
+        assert!(verify_evidence(forked, &anchor).is_ok(), "alone it cannot be told from an honest one");
+        if second.header.id() < first.header.id() {
+            std::mem::swap(&mut first, &mut second);
+        }
+        let fork = story.world.file(story.world.height(), Statement::Fork(Box::new(ForkStatement { first, second })));
+        let proved = verify(&fork.to_bytes(), &anchor).expect("it is a fork");
+        assert_eq!(proved.double_signers().len(), 3, "those who signed the honest block signed the other one too");
+    }
 }
 
 #[test]

@@ -2,25 +2,23 @@
 //! fails at it. Where honest validators would never sign what is needed, the small ledger's validators sign it here: they lie, and
 //! the file is still refused, because its parts do not fit.
 
-use std::collections::BTreeMap;
-
 use inro_contracts::account::Account;
 use inro_contracts::block::Header;
 use inro_contracts::bytes::{Canonical, List, encode};
 use inro_contracts::entry::{Entry, Outcome};
 use inro_contracts::fixture::{label, secret};
 use inro_contracts::id::{BlockId, ChainId, Hash};
-use inro_contracts::journal::{EMPTY_HEAD, Event, next_head};
+use inro_contracts::journal::Event;
 use inro_contracts::merkle::{self, InclusionProof, leaf_hash};
-use inro_contracts::state::{StateFault, StateKey};
+use inro_contracts::state::StateKey;
 use inro_contracts::time::{Height, Time};
-use inro_contracts::tree::{self, StateProof, TreeStore};
 use inro_evidence::{
     Anchor, Certified, Change, DecisionStatement, EntryStatement, Evidence, FILE_BYTES_MAX, FactObject, ForkStatement,
     JournalStatement, Located, Start, Statement, Step, verify,
 };
 use serde_json::{Value, json};
 
+use crate::liars::{chained_anew, forged_state};
 use crate::world::{Story, story};
 
 /// One vector.
@@ -343,7 +341,7 @@ impl Maker<'_> {
             let Statement::Journal(mut statement) = self.journal().statement else { unreachable!("it is a journal") };
             let mut events = std::mem::take(&mut statement.events).into_vec();
             events[3].entry.outcome = Outcome::Rejected(inro_contracts::rule::Rule::NoChange);
-            let account = Account { journal_head: head_of(&events), ..statement.account.clone() };
+            let account = chained_anew(&statement.account, &events);
             self.forged_journal(account, events)
         };
         vec![
@@ -499,7 +497,7 @@ impl Maker<'_> {
     fn unrecorded(&self) -> Evidence {
         self.forged_decision(|statement, events| {
             events.pop();
-            statement.account = statement.account.take().map(|account| account_with(account, events));
+            statement.account = statement.account.take().map(|account| chained_anew(&account, events));
         })
     }
 
@@ -520,7 +518,7 @@ impl Maker<'_> {
             if let Some(event) = events.last_mut() {
                 event.entry.outcome = granted;
             }
-            statement.account = statement.account.take().map(|account| account_with(account, events));
+            statement.account = statement.account.take().map(|account| chained_anew(&account, events));
         })
     }
 
@@ -608,27 +606,4 @@ impl Maker<'_> {
             fails("a fork of two heights", fork(world.head(Height(8)), world.head(newer), Height(8)), Step::Fork),
         ]
     }
-}
-
-fn head_of(events: &[Event]) -> Hash {
-    events.iter().fold(EMPTY_HEAD, |head, event| next_head(&head, &event.to_bytes()))
-}
-
-fn account_with(account: Account, events: &[Event]) -> Account {
-    Account { journal_length: events.len() as u64, journal_head: head_of(events), ..account }
-}
-
-/// The root of a state that no block made, and its objects' proofs.
-pub fn forged_state(objects: &[(StateKey, Vec<u8>)]) -> (Hash, Vec<StateProof>) {
-    struct Nodes(BTreeMap<Vec<u8>, Vec<u8>>);
-    impl TreeStore for Nodes {
-        fn tree_node(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateFault> {
-            Ok(self.0.get(key).cloned())
-        }
-    }
-    let writes: BTreeMap<_, _> = objects.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
-    let (root, update) = tree::update(&Nodes(BTreeMap::new()), Height(0), &writes).expect("an empty tree can grow");
-    let nodes = Nodes(update.nodes.into_iter().collect());
-    let proof = |(key, value): &(StateKey, Vec<u8>)| tree::prove(&nodes, Height(0), key, Some(value)).expect("it is there");
-    (root, objects.iter().map(proof).collect())
 }

@@ -6,29 +6,28 @@ use std::collections::BTreeMap;
 use inro_contracts::access::{AccessRequest, Basis, Reader};
 use inro_contracts::account::{Account, AccountOpening, Powers};
 use inro_contracts::block::Header;
-use inro_contracts::bytes::{Canonical, List, encode};
+use inro_contracts::bytes::{Canonical, List};
 use inro_contracts::category::{Categories, Category};
-use inro_contracts::certificate::{Certificate, CommitSignature};
 use inro_contracts::consent::{
     Against, ConsultTerms, GrantTerms, Grantee, InEmergency, Parent, SealTarget, SealTerms, Visibility,
 };
 use inro_contracts::emergency::{EmergencyClaim, EmergencyReason};
-use inro_contracts::fixture::{Consortium, FOUNDED, guardian, label, one_year, patient, record_id, secret};
+use inro_contracts::fixture::{Consortium, FOUNDED, certificate_by, guardian, label, one_year, patient, record_id, secret};
 use inro_contracts::history;
 use inro_contracts::id::{ConsultId, GrantId, Hash, Label, PractitionerId, SealingKey, TransactionId};
 use inro_contracts::key::{PublicKey, SecretKey};
 use inro_contracts::memory::MemoryLedger;
 use inro_contracts::purpose::Purpose;
 use inro_contracts::state::StateKey;
-use inro_contracts::tag::Tag;
 use inro_contracts::time::{Height, Time};
 use inro_contracts::transaction::{Action, VerifiedTransaction};
 use inro_contracts::validator::ValidatorSet;
-use inro_contracts::vote::{VoteKind, VoteStatement};
 use inro_evidence::{
     AbsenceStatement, Anchor, Certified, Change, ConsistencyStatement, EntryStatement, Evidence, ForkStatement, JournalStatement,
     Start, Statement, make,
 };
+
+use crate::liars::Stock;
 
 /// Milliseconds between blocks.
 const STEP_MS: u64 = 10_000;
@@ -107,14 +106,15 @@ impl World {
     }
 
     pub fn certify_by(&self, header: &Header, signers: &[PublicKey]) -> Certified {
-        let (height, block) = (header.height, header.id());
-        let part = |validator: &PublicKey| {
-            let kind = VoteKind::Precommit;
-            let vote = VoteStatement { chain: header.chain, kind, height, round: 0, block: Some(block), validator: *validator };
-            CommitSignature { validator: *validator, signature: self.secrets[validator].sign(Tag::VOTE, &encode(&vote)) }
-        };
-        let signatures = List::new(signers.iter().map(part).collect()).expect("few sign");
-        Certified { header: header.clone(), certificate: Certificate { height, round: 0, block, signatures } }
+        let secrets: Vec<_> = signers.iter().map(|validator| self.secrets[validator].clone()).collect();
+        Certified { header: header.clone(), certificate: certificate_by(header, 0, &secrets) }
+    }
+
+    /// What a liar needs who tells of the last block: the keys of all that vote on it.
+    pub fn stock(&self, honest: Evidence, earlier: Evidence, other: Evidence) -> Stock {
+        let set = self.set_at(self.height());
+        let validators = set.validators().iter().map(|validator| self.secrets[&validator.key].clone()).collect();
+        Stock { honest, earlier, other, validators }
     }
 
     /// The set that votes at a height.
@@ -396,4 +396,34 @@ impl Story {
             ("a fork", world.fork(last)),
         ]
     }
+
+    /// What a liar has to tell of Hanako's journal.
+    pub fn journal_stock(&self) -> Stock {
+        let (world, last) = (&self.world, self.world.height());
+        let journal = |height, seed| world.journal(height, label(seed));
+        world.stock(journal(last, 1), journal(Height(6), 1), journal(last, 2))
+    }
+
+    /// What a liar has to tell of an entry.
+    pub fn entry_stock(&self) -> Stock {
+        let (world, last) = (&self.world, self.world.height());
+        world.stock(world.entry(last, 1), world.entry(Height(6), 0), world.entry(last, 2))
+    }
+}
+
+/// A journal with many events, in blocks of a thousand but the last one, and what a liar has to tell of it.
+pub fn large(count: u64) -> (World, Stock) {
+    let mut world = World::founded();
+    let (_, clerk) = practitioner(&world, 0);
+    let openings = [1, 2].map(|seed| (world.consortium.account_opening(0, seed), clerk.clone()));
+    let records = (1..count - 1).map(|seed| (world.consortium.register_record(0, label(1), seed), clerk.clone()));
+    let actions: Vec<_> = openings.into_iter().chain(records).collect();
+    for block in actions.chunks(1_000) {
+        world.block(block.to_vec());
+    }
+    let earlier = world.journal(world.height(), label(1));
+    world.block(vec![(Action::Seal { account: label(1), terms: seal_of(1) }, patient(1))]);
+    let journal = |seed| world.journal(world.height(), label(seed));
+    let stock = world.stock(journal(1), earlier, journal(2));
+    (world, stock)
 }
