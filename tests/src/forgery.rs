@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use inro_audit::export::Block;
 use inro_audit::finding::Step;
 use inro_contracts::block::{BlockContext, Header, Tip};
-use inro_contracts::bytes::{Canonical, List};
-use inro_contracts::certificate::{Certificate, CommitSignature};
+use inro_contracts::bytes::Canonical;
 use inro_contracts::entry::{Entry, Outcome};
+use inro_contracts::fixture::certificate_by;
 use inro_contracts::genesis::GenesisDocument;
 use inro_contracts::history;
 use inro_contracts::id::Hash;
@@ -18,11 +18,9 @@ use inro_contracts::machine::{self, Built};
 use inro_contracts::memory::MemoryLedger;
 use inro_contracts::merkle;
 use inro_contracts::rule::Rule;
-use inro_contracts::tag::Tag;
 use inro_contracts::time::Time;
 use inro_contracts::transaction::{ParsedTransaction, SignedTransaction, VerifiedTransaction};
 use inro_contracts::validator::{Validator, ValidatorSet};
-use inro_contracts::vote::{VoteKind, VoteStatement};
 
 /// A crime in one block.
 #[derive(Debug, Clone)]
@@ -53,13 +51,15 @@ pub enum Crime {
     Replayed(Box<SignedTransaction>),
     /// The certificate has a signature of somebody who does not vote.
     StrangerSigned,
+    /// An access's outcome no longer says that the facility keeps the key which signed it.
+    CustodyHidden,
 }
 
 impl Crime {
     /// What an audit has to find, and nothing else: how many blocks later, and what.
     pub fn findings(&self) -> Vec<(u64, Step)> {
         match self {
-            Self::OutcomeFlipped => vec![(0, Step::Outcome)],
+            Self::OutcomeFlipped | Self::CustodyHidden => vec![(0, Step::Outcome)],
             Self::EntryRemoved | Self::EntryAdded(_) => vec![(0, Step::EntriesCount), (0, Step::EntriesRoot)],
             Self::EntriesReordered => vec![(0, Step::EntriesRoot)],
             Self::SignatureAltered => vec![(0, Step::Signature)],
@@ -127,6 +127,13 @@ impl Scribe {
                 entries[0] = inro_contracts::entry::entry_bytes(transactions[0].bytes(), &flipped);
                 bind(&mut header, &entries);
             }
+            Crime::CustodyHidden => {
+                let place =
+                    built.outcomes.iter().position(Outcome::is_custodial).expect("an access with a custodial key is there");
+                let plain = plainly(&built.outcomes[place]);
+                entries[place] = inro_contracts::entry::entry_bytes(transactions[place].bytes(), &plain);
+                bind(&mut header, &entries);
+            }
             Crime::EntryRemoved | Crime::EntriesReordered | Crime::EntryAdded(_) => {
                 (header.entries, header.entries_root) = (honest.header.entries, honest.header.entries_root);
             }
@@ -143,10 +150,8 @@ impl Scribe {
         let half = self.ledger.validators().expect("a ledger has validators").validators().len() / 2;
         let mut block = self.seal(header, entries, |place| !matches!(crime, Crime::BelowQuorum) || place < half);
         if matches!(crime, Crime::StrangerSigned) {
-            let mut signatures = block.certificate.signatures.to_vec();
-            signatures.push(self.vote(&block.header, &stranger()));
-            signatures.sort_by_key(|part| part.validator);
-            block.certificate.signatures = List::new(signatures).expect("there are few validators");
+            let everybody: Vec<_> = self.validators.values().cloned().chain([stranger()]).collect();
+            block.certificate = certificate_by(&block.header, 0, &everybody);
         }
         self.advance(built, &block, &transactions);
         block
@@ -164,17 +169,8 @@ impl Scribe {
     fn seal(&self, header: Header, entries: Vec<Vec<u8>>, signs: impl Fn(usize) -> bool) -> Block {
         let set = self.ledger.validators().expect("a ledger has validators");
         let secrets = set.validators().iter().filter_map(|validator| self.validators.get(&validator.key));
-        let signing = secrets.enumerate().filter(|(place, _)| signs(*place));
-        let signatures = signing.map(|(_, secret)| self.vote(&header, secret)).collect();
-        let signatures = List::new(signatures).expect("there are few validators");
-        Block { certificate: Certificate { height: header.height, round: 0, block: header.id(), signatures }, header, entries }
-    }
-
-    fn vote(&self, header: &Header, secret: &SecretKey) -> CommitSignature {
-        let validator = secret.public();
-        let (chain, height, block) = (self.ledger.chain(), header.height, Some(header.id()));
-        let vote = VoteStatement { chain, kind: VoteKind::Precommit, height, round: 0, block, validator };
-        CommitSignature { validator, signature: secret.sign(Tag::VOTE, &inro_contracts::bytes::encode(&vote)) }
+        let signing: Vec<_> = secrets.enumerate().filter(|(place, _)| signs(*place)).map(|(_, secret)| secret.clone()).collect();
+        Block { certificate: certificate_by(&header, 0, &signing), header, entries }
     }
 
     /// Goes on from the block as it was sealed, with the state that its transactions give.
@@ -213,13 +209,18 @@ pub fn one_of_each(from: u64, blocks: &[Block], added: impl Fn(Time) -> Box<Sign
     let block = |height: u64| &blocks[height as usize - 1];
     let mut crimes = BTreeMap::new();
     let mut height = from;
-    for number in 0..13 {
+    for number in 0..15 {
         let needed = if number == 2 { 2 } else { usize::from(matches!(number, 0 | 1 | 4)) };
         // An earlier transaction that is not void yet is committed again.
         let earlier = |height: u64| {
             (height.saturating_sub(3)..height).rev().filter(|one| *one > 0).find_map(|one| transactions(block(one)).pop())
         };
-        let fits = |height: u64| block(height).entries.len() >= needed && (number != 11 || earlier(height).is_some());
+        let fits = |height: u64| match number {
+            11 => earlier(height).is_some(),
+            13 => custodial(block(height)).is_some_and(|outcome| outcome.granted().is_some()),
+            14 => custodial(block(height)).is_some_and(|outcome| outcome.denial().is_some()),
+            _ => block(height).entries.len() >= needed,
+        };
         while !fits(height) {
             height += 1;
             assert!(height < blocks.len() as u64, "the ledger is long enough for every crime");
@@ -237,7 +238,8 @@ pub fn one_of_each(from: u64, blocks: &[Block], added: impl Fn(Time) -> Box<Sign
             9 => Crime::FalseHistoryRoot,
             10 => Crime::Postdated,
             11 => Crime::Replayed(Box::new(earlier(height).expect("there is one, or it would not fit"))),
-            _ => Crime::StrangerSigned,
+            12 => Crime::StrangerSigned,
+            _ => Crime::CustodyHidden,
         };
         crimes.insert(height, crime);
         height += 2;
@@ -254,6 +256,21 @@ pub fn expected(crimes: &BTreeMap<u64, Crime>) -> Vec<(u64, Step)> {
     let mut all: Vec<_> = crimes.iter().flat_map(findings).collect();
     all.sort();
     all
+}
+
+/// The first outcome of a block that says that a facility keeps the key.
+fn custodial(block: &Block) -> Option<Outcome> {
+    let outcome = |bytes: &Vec<u8>| Entry::from_bytes(bytes).expect("a node writes sound entries").outcome;
+    block.entries.iter().map(outcome).find(Outcome::is_custodial)
+}
+
+fn plainly(outcome: &Outcome) -> Outcome {
+    match outcome.clone() {
+        Outcome::GrantedCustodially(granted) => Outcome::Granted(granted),
+        Outcome::DeniedCustodially(denial) => Outcome::Denied(denial),
+        Outcome::AppliedCustodially => Outcome::Applied,
+        plain => plain,
+    }
 }
 
 /// The transactions of a block.

@@ -11,13 +11,19 @@ use inro_audit::export::{Block, Reader, Writer};
 use inro_audit::report::Report;
 use inro_audit::{Audited, Options};
 use inro_client::model::At;
+use inro_contracts::access::{Basis, Reader as ReaderKind};
+use inro_contracts::account::AccountOpening;
 use inro_contracts::genesis::GenesisDocument;
 use inro_contracts::id::{Hash, Label};
+use inro_contracts::purpose::Purpose;
 use inro_contracts::time::Height;
+use inro_contracts::transaction::Action;
 use inro_tests::cluster::{Cluster, Shape};
+use inro_tests::consortium::{label_of, patient};
 use inro_tests::forgery::{expected, forge, one_of_each};
 use inro_tests::play::{Patient, Play};
 use inro_tests::process::program;
+use inro_tests::treatment::request;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -51,6 +57,24 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("the tests' paths are text")
 }
 
+/// A person whose key the facility keeps reads what is granted, and asks for what is not; between them, other blocks.
+async fn custodial_readings(cluster: &Cluster, other: Label) {
+    let (person, member) = (patient(), &cluster.consortium.members[0]);
+    let (custodian, first_key) = (member.id, person.public());
+    let agreed = AccountOpening { chain: cluster.consortium.chain, custodian, first_key, custodial: true };
+    let (practitioner, agreement) = (member.practitioner_id, agreed.sign(&person));
+    let opening = Action::OpenAccount { practitioner, custodian, first_key, custodial: true, agreement };
+    cluster.commit(0, &cluster.consortium.sign(opening, &member.practitioner)).await;
+    for purpose in [Purpose::PatientRequest, Purpose::Treatment] {
+        let wanted = request(label_of(&person), ReaderKind::Person, Basis::Own, purpose);
+        let outcome = cluster.commit(0, &cluster.consortium.sign(Action::Access(wanted), &person)).await.outcome;
+        assert!(outcome.is_custodial(), "{outcome:?}");
+        for _ in 0..2 {
+            cluster.commit(0, &cluster.consortium.register_record(0, other)).await;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_audit_of_a_clusters_ledger_agrees_with_its_nodes_and_finds_every_planted_violation() {
     let mut cluster = Cluster::start(Shape { observers: 1, ..Shape::default() }).await;
@@ -70,6 +94,7 @@ async fn an_audit_of_a_clusters_ledger_agrees_with_its_nodes_and_finds_every_pla
     let mut play = Play::new(facilities, Patient::new(cluster.consortium.chain), &samples, |_, _| {});
     assert!(play.all().await, "{:?}", play.shown.last());
     let account: Label = play.patient.accounts[0];
+    custodial_readings(&cluster, other).await;
     cluster.wait_level(&[0, 1, 2, 3]).await;
     cluster.terminate(3).await;
 
@@ -87,6 +112,7 @@ async fn an_audit_of_a_clusters_ledger_agrees_with_its_nodes_and_finds_every_pla
     assert_eq!(told["emergencies"]["open"], 1, "{told}");
     assert_eq!(told["emergencies"]["overdue"], 0);
     assert!(told["suspended_attempts"]["total"].as_u64() >= Some(1), "{told}");
+    assert_eq!(told["totals"]["custodial"], 2, "{told}");
     assert!(told["totals"]["denied"]["D-1.10"].as_u64() >= Some(1), "{told}");
     assert!(!String::from_utf8_lossy(&sound.stdout).contains(&account.to_hex()), "accounts are named only when asked for");
     let of_folder = run("inro", &["audit", text(&data), "--genesis", text(&genesis), "--lang", "ja", "--accounts"]);

@@ -5,10 +5,17 @@ use std::collections::BTreeMap;
 use inro_audit::export::Block;
 use inro_audit::finding::Step;
 use inro_audit::report::Report;
-use inro_contracts::fixture::{self, Consortium, FOUNDED};
+use inro_contracts::access::{AccessRequest, Basis, Reader};
+use inro_contracts::account::AccountOpening;
+use inro_contracts::bytes::{Canonical, List};
+use inro_contracts::category::Categories;
+use inro_contracts::entry::Entry;
+use inro_contracts::fixture::{self, Consortium, FOUNDED, label, patient};
+use inro_contracts::id::SealingKey;
 use inro_contracts::key::SecretKey;
+use inro_contracts::purpose::Purpose;
 use inro_contracts::time::{Height, Time};
-use inro_contracts::transaction::SignedTransaction;
+use inro_contracts::transaction::{Action, SignedTransaction};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -24,7 +31,8 @@ fn found(report: &Report) -> Vec<(u64, Step)> {
     found
 }
 
-/// A ledger in memory: each block opens an account and registers two records, some in an account that does not exist.
+/// A ledger in memory: each block opens an account and registers two records, some in an account that does not exist. From block 30 on
+/// persons whose keys the facility keeps read, too: what is their own, and what is denied to them.
 struct Small {
     consortium: Consortium,
     validators: Vec<SecretKey>,
@@ -45,12 +53,25 @@ impl Small {
                     consortium.register_record(0, fixture::label(number), number),
                     consortium.register_record(0, fixture::label(number + number % 3), number + 1_000),
                 ];
-                let signed = |action| consortium.verified(action, &member.practitioner, time.plus_ms(5 * MINUTE));
-                scribe.write(time, &actions.map(signed))
+                let void_after = time.plus_ms(5 * MINUTE);
+                let signed = |action| consortium.verified(action, &member.practitioner, void_after);
+                let mut transactions = actions.map(signed).to_vec();
+                if number >= 30 && number % 2 == 0 {
+                    let purpose = if number % 4 == 0 { Purpose::PatientRequest } else { Purpose::Treatment };
+                    let person = 10_000 + number;
+                    transactions.push(signed(custodial_opening(&consortium, person)));
+                    transactions.push(consortium.verified(own_reading(person, purpose), &patient(person), void_after));
+                }
+                scribe.write(time, &transactions)
             })
             .collect();
         assert_eq!(scribe.ledger().tip().height, Height(length));
         Self { consortium, validators, blocks }
+    }
+
+    fn custodial(&self) -> usize {
+        let outcomes = self.blocks.iter().flat_map(|block| &block.entries);
+        outcomes.filter(|bytes| Entry::from_bytes(bytes).expect("it was written here").outcome.is_custodial()).count()
     }
 
     fn added(&self, time: Time) -> Box<SignedTransaction> {
@@ -60,6 +81,41 @@ impl Small {
 
     fn forged(&self, crimes: &BTreeMap<u64, Crime>) -> Vec<Block> {
         forge(&self.consortium.document, &self.validators, &self.blocks, crimes)
+    }
+}
+
+fn custodial_opening(consortium: &Consortium, person: u64) -> Action {
+    let (member, secret) = (&consortium.organisations[0], patient(person));
+    let (custodian, first_key) = (member.id, secret.public());
+    let agreed = AccountOpening { chain: consortium.chain, custodian, first_key, custodial: true };
+    let (practitioner, agreement) = (member.practitioner_id, agreed.sign(&secret));
+    Action::OpenAccount { practitioner, custodian, first_key, custodial: true, agreement }
+}
+
+fn own_reading(person: u64, purpose: Purpose) -> Action {
+    Action::Access(AccessRequest {
+        account: label(person),
+        reader: Reader::Person,
+        basis: Basis::Own,
+        purpose,
+        categories: Categories::ALL,
+        records: List::default(),
+        after: None,
+        reply_key: SealingKey([9; 32]),
+    })
+}
+
+#[test]
+fn readings_with_keys_that_a_facility_keeps_are_counted_and_their_marks_are_replayed() {
+    let small = Small::new(40);
+    let report = audited(&small.consortium.document, small.blocks.clone(), false);
+    assert!(report.is_clean, "{:?}", report.findings);
+    assert_eq!((report.totals.custodial, small.custodial()), (6, 6));
+    // Whoever takes such a mark away is found: of what was granted, and of what was denied.
+    for height in [32, 30] {
+        let crimes = BTreeMap::from([(height, Crime::CustodyHidden)]);
+        let report = audited(&small.consortium.document, small.forged(&crimes), false);
+        assert_eq!(found(&report), [(height, Step::Outcome)]);
     }
 }
 
@@ -93,7 +149,7 @@ fn one_report_shows_all_planted_violations() {
     let report = audited(&small.consortium.document, small.forged(&crimes), false);
     assert_eq!(found(&report), expected(&crimes), "{:?}", report.findings);
     let indexes: Vec<_> = report.findings.listed.iter().filter_map(|finding| Some((finding.step, finding.index?))).collect();
-    assert_eq!(indexes, [(Step::Outcome, 0), (Step::Signature, 0), (Step::Replayed, 3)]);
+    assert_eq!(indexes, [(Step::Outcome, 0), (Step::Signature, 0), (Step::Replayed, 3), (Step::Outcome, 4), (Step::Outcome, 4)]);
 }
 
 /// Without keys nothing can be sealed anew: whatever is altered in a copy disagrees with something that was signed.
