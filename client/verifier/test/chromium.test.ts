@@ -8,7 +8,7 @@ import { Chromium } from './chromium.js';
 import { documentJson } from './json.js';
 import { expect } from './check.js';
 import { readVectors } from './vectors.js';
-import type { Vectors } from './vectors.checks.js';
+import { type Vectors, fileOf } from './vectors.checks.js';
 
 const TIMEOUT = { timeout: 180_000 };
 const WHOLE = { timeout: 900_000 };
@@ -25,7 +25,7 @@ function caseFile(name: string): string {
   const found = first.cases.find((vector) => vector.name === name);
   if (found === undefined) throw new Error(`there is no vector of the name ${name}`);
   const path = `${folder}/${first.cases.indexOf(found)}.evidence`;
-  writeFileSync(path, unhex(found.evidence));
+  writeFileSync(path, fileOf(found, []));
   return path;
 }
 

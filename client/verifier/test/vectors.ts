@@ -5,11 +5,11 @@ import type { Vectors } from './vectors.checks.js';
 
 const FOLDER = new URL('../../../../contracts/evidence/vectors/', import.meta.url);
 
-/** The shared ones, and those of the file that `INRO_VECTORS` names. */
+/** The shared ones, and those of the files that `INRO_VECTORS` names, with colons between them. */
 export function readVectors(): Vectors[] {
   const names = readdirSync(FOLDER).filter((name) => name.endsWith('.json')).sort();
   if (names.length === 0) throw new Error(`there are no vectors in ${FOLDER.pathname}`);
-  const more = process.env['INRO_VECTORS'];
-  const files: (string | URL)[] = [...names.map((name) => new URL(name, FOLDER)), ...(more ? [more] : [])];
+  const more = (process.env['INRO_VECTORS'] ?? '').split(':').filter((name) => name !== '');
+  const files: (string | URL)[] = [...names.map((name) => new URL(name, FOLDER)), ...more];
   return files.map((file) => JSON.parse(readFileSync(file, 'utf8')) as Vectors);
 }
