@@ -11,6 +11,7 @@ mod crashes;
 mod desk_api;
 mod evidence;
 mod exchange;
+mod liars;
 mod membership;
 mod memory_of_signatures;
 mod operator;
@@ -18,3 +19,7 @@ mod overload;
 mod pruning;
 mod silence;
 mod transfers;
+// The small ledger of the tests of evidence.
+#[path = "../../contracts/evidence/tests/world.rs"]
+#[allow(dead_code)]
+mod world;

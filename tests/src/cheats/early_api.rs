@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, header};
+use async_trait::async_trait;
+use axum::Json;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
 use inro_client::NodeClient;
 use inro_client::model::{TransactionAnswer, TransactionStatus};
 use inro_contracts::bytes::Canonical;
@@ -17,68 +16,42 @@ use inro_contracts::entry::Outcome;
 use inro_contracts::id::TransactionId;
 use inro_contracts::transaction::{Action, SignedTransaction};
 use serde_json::json;
-use tokio::task::JoinHandle;
 
 use crate::consortium::id_of;
+use crate::front::{Front, Teller};
 
 /// For how long a revocation is held back after it was acknowledged.
 pub const HOLD_BACK: Duration = Duration::from_secs(3);
-const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// The running front. It ends when this is dropped.
-pub struct EarlyApi {
-    client: NodeClient,
-    serving: JoinHandle<()>,
-}
+pub struct EarlyApi(Front);
 
-struct Front {
+struct Early {
     node: NodeClient,
-    http: reqwest::Client,
     acknowledged: Mutex<BTreeSet<TransactionId>>,
 }
 
 impl EarlyApi {
     /// Stands before a node.
     pub async fn before(node: &NodeClient) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a loopback port is free");
-        let address = listener.local_addr().expect("a listener has an address");
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client needs no settings");
-        let front = Arc::new(Front { node: node.clone(), http, acknowledged: Mutex::default() });
-        let routes = Router::new().fallback(answer).with_state(front);
-        let serving = tokio::spawn(async move {
-            // It serves until the test ends.
-            let _ = axum::serve(listener, routes).await;
-        });
-        let client = NodeClient::new(&format!("http://{address}")).expect("a loopback address is a node's address");
-        Self { client, serving }
+        let early = Early { node: node.clone(), acknowledged: Mutex::default() };
+        Self(Front::before(node, Arc::new(early)).await)
     }
 
     /// A client that believes it speaks with the node.
     pub fn client(&self) -> &NodeClient {
-        &self.client
+        self.0.client()
     }
 }
 
-impl Drop for EarlyApi {
-    fn drop(&mut self) {
-        self.serving.abort();
+#[async_trait]
+impl Teller for Early {
+    async fn answer(&self, method: &Method, path: &str, body: &[u8]) -> Option<Response> {
+        if *method == Method::POST && path == "/v1/transactions" {
+            return revocation_in(body).map(|revocation| self.acknowledge(revocation));
+        }
+        Some(self.say_committed(self.acknowledged_in(path)?).await)
     }
-}
-
-async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response {
-    let (head, body) = request.into_parts();
-    let path = head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
-    if head.method == Method::POST
-        && path == "/v1/transactions"
-        && let Some(revocation) = revocation_in(&body)
-    {
-        return front.acknowledge(revocation);
-    }
-    if let Some(id) = front.acknowledged_in(&path) {
-        return front.say_committed(id).await;
-    }
-    front.pass_on(head.method, &path, head.headers, body).await
 }
 
 fn revocation_in(body: &[u8]) -> Option<SignedTransaction> {
@@ -86,7 +59,7 @@ fn revocation_in(body: &[u8]) -> Option<SignedTransaction> {
     matches!(transaction.transaction.action, Action::Revoke { .. }).then_some(transaction)
 }
 
-impl Front {
+impl Early {
     /// Accepts a revocation, and hands it on when nobody thinks of it any more.
     fn acknowledge(&self, revocation: SignedTransaction) -> Response {
         let id = id_of(&revocation);
@@ -113,19 +86,5 @@ impl Front {
         let (height, outcome) = (Some(status.height.next()), Some(Outcome::Applied));
         let answer = TransactionAnswer { id, status: TransactionStatus::Committed, height, index: Some(0), outcome };
         Json(answer).into_response()
-    }
-
-    async fn pass_on(&self, method: Method, path: &str, mut headers: header::HeaderMap, body: Bytes) -> Response {
-        headers.remove(header::HOST);
-        let sending = self.http.request(method, format!("{}{path}", self.node.url())).headers(headers).body(body).send();
-        let Ok(answer) = sending.await else { return StatusCode::BAD_GATEWAY.into_response() };
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let Ok(bytes) = answer.bytes().await else { return StatusCode::BAD_GATEWAY.into_response() };
-        let mut response = Response::new(Body::from(bytes));
-        *response.status_mut() = status;
-        if let Some(media_type) = headers.get(header::CONTENT_TYPE) {
-            response.headers_mut().insert(header::CONTENT_TYPE, media_type.clone());
-        }
-        response
     }
 }

@@ -1,0 +1,139 @@
+//! Lies over HTTP: a liar before the custodian's node, and `inro`, which knows the founding document and asks nobody else. Every lie is
+//! refused aloud, and nothing of it is shown or written.
+
+use std::path::Path;
+use std::process::Output;
+
+use inro_contracts::bytes::Canonical;
+use inro_evidence::{Evidence, Statement};
+use inro_tests::liars::{LIARS, Lie, Stock, lies_at};
+use inro_tests::lying_node::LyingNode;
+use inro_tests::reading::CUSTODIAN;
+use inro_tests::seed;
+use rand::Rng;
+
+use super::stage::Stage;
+
+/// Does this lie reach whoever asks for the account or the entry by its name?
+fn reaches(lie: &Lie, stock: &Stock) -> bool {
+    let other_head = lie.told.statement.heads() != stock.honest.statement.heads() || lie.told.changes != stock.honest.changes;
+    match (&lie.told.statement, &stock.honest.statement) {
+        // Who is concerned does not stand in the answer about an account.
+        (Statement::Journal(told), Statement::Journal(honest)) => other_head || told.label == honest.label,
+        _ => true,
+    }
+}
+
+/// The command failed, said why, and showed nothing.
+fn refused(output: &Output, name: &str, lie: Option<&Lie>) {
+    let (shown, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{name}: {shown} {said}");
+    assert!(shown.is_empty(), "{name} is shown: {shown}");
+    assert!(said.contains("\"error\""), "{name}: {said}");
+    if let Some(lie) = lie {
+        let named = lie.fails.iter().any(|step| said.contains(&format!("{} ", step.code())));
+        assert!(named || said.contains("do not trust this node"), "{name}: {said}");
+    }
+}
+
+struct Asked<'a> {
+    stage: &'a Stage,
+    node: LyingNode,
+}
+
+impl Asked<'_> {
+    async fn before(stage: &Stage) -> Asked<'_> {
+        Asked { stage, node: LyingNode::before(stage.reading.cluster.client(CUSTODIAN)).await }
+    }
+
+    /// `inro` with an empty memory.
+    fn inro(&self, arguments: &[&str]) -> Output {
+        let memory = tempfile::tempdir().expect("a temporary folder can be made");
+        self.stage.inro(self.node.client().url(), memory.path(), arguments)
+    }
+
+    fn refuses(&self, name: &str, lie: &Lie, arguments: &[&str]) {
+        self.node.tells(Some(lie.told.clone()));
+        refused(&self.inro(arguments), &format!("{} {name}: {}", arguments[0], lie.how), Some(lie));
+    }
+
+    fn accepts(&self, told: Option<Evidence>, arguments: &[&str]) -> Output {
+        self.node.tells(told);
+        let output = self.inro(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+
+    /// All commands that ask for the journal.
+    fn refuses_everywhere(&self, name: &str, lie: &Lie) {
+        let out = self.stage.memory("never");
+        let path = out.display().to_string();
+        let speaking = self.stage.speaking();
+        let speaking: Vec<_> = speaking.iter().map(String::as_str).collect();
+        for command in [&["history"][..], &["evidence", "journal", "--out", &path], &["fetch", "--out", &path]] {
+            self.refuses(name, lie, &[command, &speaking].concat());
+            assert!(!holds_anything(&out), "{command:?}, {name}: something was written");
+        }
+    }
+}
+
+fn holds_anything(path: &Path) -> bool {
+    path.is_file() || std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_lies_about_any_event_or_about_its_block_is_refused_by_every_command_that_reads_the_journal() {
+    let stage = Stage::set().await;
+    let asked = Asked::before(&stage).await;
+    let mut random = seed::random();
+    let speaking = stage.speaking();
+    let speaking: Vec<_> = speaking.iter().map(String::as_str).collect();
+    let history = [&["history"], speaking.as_slice()].concat();
+    let events = stage.journal_stock().await.events();
+    assert!(events >= 12, "{events} events");
+    for place in 0..events {
+        // Whoever asks does not take what is a minute older than what they saw.
+        let stock = stage.journal_stock().await;
+        asked.accepts(Some(stock.honest.clone()), &history);
+        let other = random.gen_range(0..events);
+        for (name, lie) in lies_at(&stock, place, other) {
+            let by_place = LIARS.iter().any(|liar| liar.name == name && liar.by_place);
+            if reaches(&lie, &stock) && (by_place || place == 0) {
+                asked.refuses(&format!("{name} {place} {other}"), &lie, &history);
+            }
+        }
+    }
+    // And the other commands at one place.
+    let stock = stage.journal_stock().await;
+    let (place, other) = (random.gen_range(0..events), random.gen_range(0..events));
+    for (name, lie) in lies_at(&stock, place, other).iter().filter(|(_, lie)| reaches(lie, &stock)) {
+        asked.refuses_everywhere(&format!("{name} {place} {other}"), lie);
+    }
+    let shelf = stage.memory("shelf").display().to_string();
+    asked.accepts(Some(stage.journal_stock().await.honest), &history);
+    asked.accepts(None, &[&["fetch", "--out", &shelf], speaking.as_slice()].concat());
+    assert_eq!(std::fs::read_dir(&shelf).expect("it was made").count(), stage.reading.records.len(), "the truth can be fetched");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_lies_about_an_entry_or_serves_another_one_is_refused() {
+    let stage = Stage::set().await;
+    let asked = Asked::before(&stage).await;
+    let stock = stage.entry_stock().await;
+    let (id, out) = (stage.denied.to_hex(), stage.memory("never").display().to_string());
+    let (transaction, entry) = (["transaction", &id], ["evidence", "entry", &id, "--out", &out]);
+    let told = asked.accepts(Some(stock.honest.clone()), &transaction);
+    assert!(String::from_utf8_lossy(&told.stdout).contains("D-1.7"), "the truth is shown");
+    for (name, lie) in lies_at(&stock, 0, 0) {
+        for command in [&transaction[..], &entry] {
+            asked.refuses(name, &lie, command);
+        }
+    }
+    // What is true of another transaction is no answer about this one.
+    asked.node.tells(Some(stock.other.clone()));
+    for command in [&transaction[..], &entry] {
+        refused(&asked.inro(command), "another transaction's proof", None);
+    }
+    assert!(!Path::new(&out).exists(), "nothing was written");
+    assert!(stock.honest.to_bytes() != stock.other.to_bytes());
+}
