@@ -12,6 +12,7 @@ use inro_client::model::{ProvedAnswer, ProvedEntryAnswer, Status, TransactionAns
 use inro_contracts::account::Account;
 use inro_contracts::block::Header;
 use inro_contracts::bytes::Canonical;
+use inro_contracts::state::StateKey;
 use inro_contracts::tree::StateProof;
 use inro_evidence::{Certified, Change, Evidence, JournalStatement, Located, Statement, transaction_id};
 use serde::Serialize;
@@ -74,6 +75,7 @@ impl Teller for Told {
             (["accounts", _], Statement::Absence(absence)) if query.starts_with("proof") => {
                 Some(proved(head, None, &absence.proof))
             }
+            (["state", key, "proof"], _) => state(&told.statement, key),
             (["accounts", _, "journal"], Statement::Journal(journal)) => Some(page(journal, query)),
             (["accounts", _, "history"], Statement::Journal(journal)) => {
                 Some(octets(inro_contracts::bytes::encode(journal.as_ref())))
@@ -110,6 +112,18 @@ fn changes(told: &Evidence, after: u64) -> Response {
 fn proved(head: &Certified, account: Option<&Account>, proof: &StateProof) -> Response {
     let Certified { header, certificate } = head.clone();
     json_of(&ProvedAnswer { object: account.cloned(), header, certificate, proof: hex::encode(proof.to_bytes()) })
+}
+
+/// The account's object, if that is what is asked for.
+fn state(statement: &Statement, key: &str) -> Option<Response> {
+    let (label, object, proof) = match statement {
+        Statement::Journal(journal) => (journal.label, Some(hex::encode(journal.account.to_bytes())), &journal.proof),
+        Statement::Absence(absence) => (absence.label, None, &absence.proof),
+        _ => return None,
+    };
+    let Certified { header, certificate } = statement.heads()[0].clone();
+    let answer = ProvedAnswer { object, header, certificate, proof: hex::encode(proof.to_bytes()) };
+    (key == hex::encode(StateKey::Account(label).to_bytes())).then(|| json_of(&answer))
 }
 
 fn page(journal: &JournalStatement, query: &str) -> Response {
