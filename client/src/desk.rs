@@ -354,6 +354,13 @@ impl Desk {
         self.node.answer(&path, request).await
     }
 
+    /// The receipt of an access, at the reader's node or, for the person, at the custodian's: an evidence file. See
+    /// [`crate::evidence::check_receipt`].
+    pub async fn receipt(&self, id: &TransactionId) -> Result<Vec<u8>, ClientError> {
+        let path = format!("/v1/accesses/{}/receipt", id.to_hex());
+        self.node.octets(&path, self.signed(Method::GET, &path, body_hash(&[]))).await
+    }
+
     /// Stages the answer to a consult here and commits to it on the ledger.
     pub async fn answer_consult(
         &self,

@@ -1,7 +1,7 @@
 //! Why a command fails, and the exit status that says so.
 
 use inro_client::ClientError;
-use inro_client::evidence::NoEvidence;
+use inro_client::evidence::{NoEvidence, NoReceipt};
 use inro_client::light::Distrust;
 use inro_client::verify::FalseAnswer;
 use inro_client::wallet::WalletFault;
@@ -130,6 +130,16 @@ impl From<NoEvidence> for Fault {
                 let japanese = words::no_evidence_in_japanese(&fault);
                 Self { japanese: Some(japanese), ..Self::refused(fault.to_string()) }
             }
+        }
+    }
+}
+
+impl From<NoReceipt> for Fault {
+    fn from(fault: NoReceipt) -> Self {
+        match fault {
+            NoReceipt::Fault(fault) => fault.into(),
+            NoReceipt::OfAnother => Self::refused(fault.to_string())
+                .in_japanese("この閲覧の受領証ではありません。渡した相手を信用せず、ノードの管理者に知らせてください。"),
         }
     }
 }

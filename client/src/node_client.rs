@@ -453,6 +453,12 @@ impl NodeClient {
         serde_json::from_slice(&answer.body).map_err(bad)
     }
 
+    /// An answer's bytes, read within the bound of all answers; a problem is an error.
+    pub(crate) async fn octets(&self, path: &str, request: reqwest::RequestBuilder) -> Result<Vec<u8>, ClientError> {
+        let answer = self.exchange(path, request).await?;
+        if answer.status.is_success() { Ok(answer.body) } else { Err(ClientError::Problem(problem_of(&answer))) }
+    }
+
     async fn exchange(&self, path: &str, request: reqwest::RequestBuilder) -> Result<HttpAnswer, ClientError> {
         let unreachable = |error: reqwest::Error| ClientError::Unreachable { url: self.base.clone(), why: innermost(&error) };
         let mut response = request.header(header::ACCEPT, "application/json").send().await.map_err(unreachable)?;

@@ -219,6 +219,9 @@ pub fn say_fault(fault: PayloadFault, language: Language) -> &'static str {
         PayloadFault::Withheld => ("it did not come", "届かなかった"),
         PayloadFault::NotForThisAccess => ("it was not sealed for this access", "この閲覧のために封じられていない"),
         PayloadFault::Malformed => ("it is not a sealed payload", "封じられたデータではない"),
+        PayloadFault::Unauthorised => {
+            ("the custodian did not show that the ledger authorises it", "保管施設が台帳による許可の証拠を示さなかった")
+        }
     };
     if language == Language::En { english } else { japanese }
 }

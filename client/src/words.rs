@@ -66,7 +66,10 @@ words! {
     NotChecked: "Not checked; `inro genesis verify` does that.", "検証はしていません。`inro genesis verify` で検証できます。";
     CertificateVerified: "Verified: signed by {} of {} voting power.", "検証済み: 議決権 {} / {} の署名があります。";
     CertificateWithoutGenesis: "Not verified: give the founding document with --genesis FILE to verify it.",
-        "未検証: 検証するには --genesis FILE で設立文書を指定してください。";
+        "未検証: 検証するには --genesis で設立文書、または --chain で台帳のIDを指定してください。";
+    ReceiptVerified: "Receipt, verified: {}", "閲覧の受領証（検証済み）: {}";
+    ReceiptUnverified: "Receipt, not verified (name the founding document with --genesis, or the ledger's id with --chain): {}",
+        "閲覧の受領証（未検証。検証するには --genesis で設立文書、または --chain で台帳のIDを指定してください）: {}";
     Waiting: "waiting for the block …", "ブロックへの記録を待っています …";
     CommittedIn: "Committed in block {}.", "ブロック {} に記録されました。";
     Submitted: "Submitted; not waited for.", "送信しました（記録は待っていません）。";

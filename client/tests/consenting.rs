@@ -9,6 +9,8 @@ use serde_json::Value;
 use crate::desk::Desk;
 use crate::stand_in_node::StandIn;
 
+/// How the name of a receipt ends.
+const RECEIPT: &str = ".receipt.inro";
 const NOTE: &str = "blood pressure 120/80, and a text long enough to break off in the middle of it";
 
 fn text(value: &Value) -> String {
@@ -44,8 +46,10 @@ fn chart(desk: &Desk, label: &str) -> String {
     text(&added[0]["records"][0]["record"])
 }
 
+/// The only payload in a folder; receipts lie beside it.
 fn only_file(folder: &Path, ending: &str) -> String {
-    let names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.retain(|name| !name.to_str().unwrap().ends_with(RECEIPT));
     assert_eq!(names.len(), 1, "{names:?}");
     assert!(names[0].to_str().unwrap().ends_with(ending), "{names:?}");
     assert_eq!(fs::metadata(&names[0]).unwrap().permissions().mode() & 0o777, 0o600);
@@ -122,9 +126,45 @@ fn a_person_reads_the_own_records_and_what_was_substituted_is_not_shown_but_repo
     let answer = desk.run("fetch --wallet hanako.wallet --account Clinic --out false --json");
     assert_eq!(answer.status, 1, "{answer:?}");
     let left: Vec<_> = fs::read_dir(desk.path("false")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(left.iter().all(|name| name.to_str().unwrap().ends_with(".reading")), "{left:?}");
+    let is_no_payload = |name: &str| name.ends_with(".reading") || name.ends_with(RECEIPT);
+    assert!(left.iter().all(|name| is_no_payload(name.to_str().unwrap())), "{left:?}");
     let history = desk.ok(&format!("history --account {label} --wallet hanako.wallet"));
     assert!(history.contains("it is not what was registered"), "{history}");
+}
+
+#[test]
+fn a_receipt_is_kept_beside_the_payloads_verified_against_the_founding_document_and_a_false_one_is_not() {
+    let node = StandIn::new();
+    let desk = &node.desk;
+    let [label, _] = hanako(desk);
+    chart(desk, &label);
+    let clinic = organisation(desk, 3);
+    desk.ok(&format!("grant --to {clinic} --for 24h --purpose TREAT --account {label} --wallet hanako.wallet"));
+    let ask = format!("access --account {label} --purpose TREAT --key 3/practitioner-1.pem");
+    let read = desk.json(&format!("{ask} --fetch records --genesis genesis.json"));
+    let (id, receipt) = (text(&read["access"]), text(&read["receipt"]));
+    assert!(receipt.ends_with(RECEIPT) && receipt.contains(&id), "{receipt}");
+    let proved = desk.json(&format!("verify {receipt} --genesis genesis.json"));
+    assert_eq!((&proved["proved"]["kind"], &proved["proved"]["transaction"]), (&"entry".into(), &Value::from(id.as_str())));
+
+    let fetch = format!("fetch {id} --key 3/practitioner-1.pem");
+    assert!(desk.ok(&format!("{fetch} --out later")).contains("Receipt, not verified"));
+    assert!(desk.ok(&format!("{fetch} --out later --genesis genesis.json --lang ja")).contains("検証済み"));
+    let own = desk.json(&format!("fetch --wallet hanako.wallet --account {label} --genesis genesis.json --out mine"));
+    assert_eq!(own["receipts"].as_array().unwrap().len(), 1);
+
+    // The payloads come all the same; that their receipt is another access's is said, and it is not kept.
+    let other = text(&desk.json(&ask)["access"]);
+    node.mix_receipts_up(other.parse().unwrap());
+    let sentence = desk.fails(1, &format!("{fetch} --out mixed"));
+    assert!(sentence.contains("not the receipt of the access"), "{sentence}");
+    assert_eq!(only_file(&desk.path("mixed"), ".txt"), NOTE);
+    assert_eq!(fs::read_dir(desk.path("mixed")).unwrap().count(), 1);
+    // Who names another ledger gets nothing at all.
+    let elsewhere = StandIn::new();
+    let foreign = elsewhere.desk.path("genesis.json").display().to_string();
+    desk.fails(1, &format!("fetch {other} --key 3/practitioner-1.pem --out foreign --genesis {foreign}"));
+    assert!(!desk.path("foreign").exists());
 }
 
 #[test]

@@ -31,12 +31,19 @@ pub(crate) struct Vault {
     broke_off: BTreeSet<(TransactionId, RecordId)>,
     /// Does the custodian send something else than what was registered?
     substitutes: bool,
+    /// The access whose receipt is given out for every other one.
+    receipt: Option<TransactionId>,
 }
 
 impl StandIn {
     /// From now on, the custodian sends something else.
     pub fn substitute(&self) {
         self.shared.vault.lock().unwrap().substitutes = true;
+    }
+
+    /// From now on, the receipt of this access is given out for every other one.
+    pub fn mix_receipts_up(&self, access: TransactionId) {
+        self.shared.vault.lock().unwrap().receipt = Some(access);
     }
 }
 
@@ -47,6 +54,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/v1/accounts/{id}/intake", post(intake))
         .route("/v1/desk/keys", post(async || (StatusCode::CREATED, axum::Json(json!({ "reply_key": a_key() })))))
         .route("/v1/accesses/{id}", get(access))
+        .route("/v1/accesses/{id}/receipt", get(receipt))
         .route("/v1/accesses/{id}/records/{record}", get(payload))
         .route("/v1/accesses/{id}/records/{record}/sealed", get(sealed))
         .route("/v1/consults/{id}", get(consult))
@@ -116,6 +124,14 @@ async fn access(node: Node, id: Id) -> Response {
     let vault = node.vault.lock().unwrap();
     let ready = |record: &RecordId| json!({ "record": record, "state": "ready", "bytes": vault.payloads[record].len(), "media_type": "text/plain" });
     answer(Some(json!({ "access": access, "records": access.records.iter().map(ready).collect::<Vec<_>>() })))
+}
+
+async fn receipt(node: Node, id: Id) -> Response {
+    let id = node.vault.lock().unwrap().receipt.unwrap_or(parse(&id));
+    match node.ledger.lock().unwrap().receipt(&id) {
+        Some(bytes) => bytes.into_response(),
+        None => answer(None),
+    }
 }
 
 type Place = extract::Path<(String, String)>;

@@ -18,6 +18,7 @@ use inro_contracts::account::Account;
 use inro_contracts::block::{BlockContext, Tip};
 use inro_contracts::bytes::{Canonical, List, encode};
 use inro_contracts::certificate::{Certificate, CommitSignature};
+use inro_contracts::entry::Entry;
 use inro_contracts::genesis::GenesisDocument;
 use inro_contracts::history::{self, HistoryReader};
 use inro_contracts::id::{ChainId, Hash, Label, TransactionId};
@@ -35,7 +36,7 @@ use inro_contracts::transaction::{ParsedTransaction, VerifiedTransaction};
 use inro_contracts::tree::{self, TreeStore};
 use inro_contracts::validator::ValidatorSet;
 use inro_contracts::vote::{VoteKind, VoteStatement};
-use inro_evidence::{Certified, JournalStatement};
+use inro_evidence::{Certified, EntryStatement, Evidence, JournalStatement, Located, Start, Statement};
 use inro_genesis::ceremony::{self, Plan, PlannedPeer, PlannedPractitioner};
 use inro_genesis::keyfile::Passphrase;
 use serde::Serialize;
@@ -238,7 +239,7 @@ impl Ledger {
         for append in &built.journal {
             let outcome = built.outcomes[append.index as usize].clone();
             let bytes = inro_contracts::entry::entry_bytes(transactions[append.index as usize].bytes(), &outcome);
-            let entry = inro_contracts::entry::Entry::from_bytes(&bytes).unwrap();
+            let entry = Entry::from_bytes(&bytes).unwrap();
             let event = Event { height: context.height, time, index: append.index, entry };
             self.journals.entry(append.account).or_default().push(event);
         }
@@ -294,6 +295,17 @@ impl Ledger {
             }
         }
         json!({ "id": id, "status": "unknown" })
+    }
+
+    /// The evidence that a transaction was committed.
+    pub(crate) fn receipt(&self, id: &TransactionId) -> Option<Vec<u8>> {
+        let block = self.blocks.iter().find(|block| block.transactions[0].id() == *id)?;
+        let bytes = inro_contracts::entry::entry_bytes(block.transactions[0].bytes(), &block.built.outcomes[0]);
+        let entry = Entry::from_bytes(&bytes).unwrap();
+        let entry = Located { index: 0, entry, path: EntryTree::new(&[leaf_hash(&bytes)]).prove(0).unwrap() };
+        let head = Certified { header: block.built.header.clone(), certificate: block.certificate.clone() };
+        let statement = Statement::Entry(Box::new(EntryStatement { head, entry }));
+        Some(Evidence { chain: self.chain, start: Start::Genesis, changes: List::default(), statement }.to_bytes())
     }
 
     fn status(&self) -> Value {

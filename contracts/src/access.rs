@@ -158,6 +158,8 @@ pub enum PayloadFault {
     NotForThisAccess = 4,
     /// It is not a sealed payload at all.
     Malformed = 5,
+    /// It was offered without evidence that the ledger authorises it, or with false evidence; nothing of it was taken.
+    Unauthorised = 6,
 }
 
 /// Why a custodian hands nothing over although the access was granted.

@@ -529,8 +529,8 @@ fn numbers_of_purposes_denials_faults_and_findings() {
         assert_eq!(denial.code(), format!("D-1.{}", number + 1));
     }
     use PayloadFault::*;
-    let faults = [Substituted, Truncated, Withheld, NotForThisAccess, Malformed];
-    assert_eq!(faults.iter().map(encode).collect::<Vec<_>>(), numbers(5));
+    let faults = [Substituted, Truncated, Withheld, NotForThisAccess, Malformed, Unauthorised];
+    assert_eq!(faults.iter().map(encode).collect::<Vec<_>>(), numbers(6));
     use DisclosureRefusal::*;
     let refusals = [WithdrawnSince, TooOld, Erased, Unreadable];
     assert_eq!(refusals.iter().map(encode).collect::<Vec<_>>(), numbers(4));

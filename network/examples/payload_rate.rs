@@ -122,9 +122,10 @@ struct Source {
 
 #[async_trait]
 impl PayloadDoor for Door {
-    async fn open(&self, _: &PublicKey, _: &ObjectId, offset: u64) -> Result<Box<dyn SealedSource>, Refusal> {
+    async fn open(&self, _: &PublicKey, _: &ObjectId, offset: u64) -> Result<Opened, Refusal> {
         let left = self.0.checked_sub(offset).ok_or(Refusal::BadOffset)?;
-        Ok(Box::new(Source { part: Bytes::from(vec![7; 65_552]), left, total: self.0 }))
+        let source = Box::new(Source { part: Bytes::from(vec![7; 65_552]), left, total: self.0 });
+        Ok(Opened { authorisation: Authorisation::default(), source })
     }
 
     async fn keep(&self, _: &PublicKey, _: &Deposit) -> Result<Box<dyn SealedSink>, Refusal> {

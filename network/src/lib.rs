@@ -11,7 +11,7 @@
 //! | `/inro/<chain>/transactions/1` | one long-lived stream in each direction | frames: `length: u32` (little-endian, at most 1 MiB), then the canonical bytes of a list of transactions |
 //! | `/inro/<chain>/fetch/1` | one stream for each request | request: `length: u32`, then a list of transaction ids (at most 4,096); answer: `length: u32` (at most 8 MiB), then a list of as many options of transaction bytes |
 //! | `/inro/<chain>/standing/1` | one stream for each question | answer: `length: u32` (at most 32 KiB), then how far the peer is, in the node's own encoding |
-//! | `/inro/<chain>/payload/1` | one stream for each transfer of a sealed payload or question about payloads | `docs/spec/exchange.md` |
+//! | `/inro/<chain>/payload/2` | one stream for each transfer of a sealed payload or question about payloads | `docs/spec/exchange.md` |
 //!
 //! # Who may connect (rule X-7)
 //!
@@ -59,7 +59,7 @@ pub use handle::{Network, NetworkEvent, NetworkHandle};
 pub use identity::{peer_id, public_key};
 pub use libp2p::{Multiaddr, PeerId};
 pub use payload::{
-    Deposit, HOLDINGS_MAX, Held, Holding, Holdings, ObjectId, PIECE_BYTES, Payload, PayloadDoor, PayloadError, Refusal,
-    SealedSink, SealedSource, WINDOW_BYTES,
+    AUTHORISATION_BYTES_MAX, Authorisation, Deposit, HOLDINGS_MAX, Held, Holding, Holdings, ObjectId, Opened, PIECE_BYTES,
+    Payload, PayloadDoor, PayloadError, Refusal, SealedSink, SealedSource, WINDOW_BYTES,
 };
 pub use standing::STANDING_BYTES_MAX;

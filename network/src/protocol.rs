@@ -35,7 +35,7 @@ impl Protocols {
             transactions: name(chain, "transactions/1"),
             fetch: name(chain, "fetch/1"),
             standing: name(chain, "standing/1"),
-            payload: name(chain, "payload/1"),
+            payload: name(chain, "payload/2"),
         }
     }
 

@@ -39,10 +39,13 @@ fn become_a_cheat(cluster: &mut Cluster, cheat: Cheat, seed: u64) {
 }
 
 fn be_impatient(cluster: &mut Cluster) {
-    cluster.configure(READER, |config| {
+    configure_desk(cluster, READER, "patience_ms", PATIENCE_MS.into());
+}
+
+fn configure_desk(cluster: &mut Cluster, node: usize, setting: &str, value: toml::Value) {
+    cluster.configure(node, |config| {
         let desk = config.entry("desk").or_insert_with(|| toml::Table::new().into());
-        let table = desk.as_table_mut().expect("the desk's settings are a table");
-        table.insert("patience_ms".into(), PATIENCE_MS.into());
+        desk.as_table_mut().expect("the desk's settings are a table").insert(setting.into(), value);
     });
 }
 

@@ -22,15 +22,18 @@ use inro_tests::process::program;
 use serde_json::Value;
 
 /// Where nobody listens: whoever verifies asks nobody.
-const NOWHERE: &str = "http://127.0.0.1:9";
+pub const NOWHERE: &str = "http://127.0.0.1:9";
 
 /// The command, as people use it.
 pub struct Inro<'a> {
+    /// Whose founding document and passphrase it uses.
     pub cluster: &'a Cluster,
+    /// Where files go.
     pub folder: PathBuf,
 }
 
 impl Inro<'_> {
+    /// Did the command do it, and what did it say?
     pub fn run(&self, node: &str, arguments: &[&str]) -> (bool, Value) {
         let folder = self.cluster.folder();
         let output = Command::new(program("inro"))
@@ -71,7 +74,7 @@ impl Inro<'_> {
     }
 
     /// The step that a file fails.
-    fn refusal(&self, file: &Path) -> String {
+    pub fn refusal(&self, file: &Path) -> String {
         let (held, said) = self.run(NOWHERE, &["verify", &file.display().to_string()]);
         assert!(!held, "{} was believed: {said}", file.display());
         said["error"]["rule"].as_str().expect("a step is named").to_owned()

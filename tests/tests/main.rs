@@ -17,6 +17,7 @@ mod memory_of_signatures;
 mod operator;
 mod overload;
 mod pruning;
+mod receipts;
 mod silence;
 mod transfers;
 // The small ledger of the tests of evidence.

@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 use super::act;
 use super::history;
 use super::kept::{KeptText, confirm};
+use super::receipt;
 use super::speaker::{Means, Speaker, Speaking};
 use crate::arguments::{Common, Signing, desk_at, word};
 use crate::fault::Fault;
@@ -73,7 +74,7 @@ pub struct Asked {
     /// Go on after this record of an earlier answer.
     #[arg(long, value_name = "HEX")]
     after: Option<RecordId>,
-    /// Fetch every payload into this folder.
+    /// Fetch every payload into this folder, and the receipt.
     #[arg(long, value_name = "DIR")]
     fetch: Option<PathBuf>,
     /// The practitioner who asks; otherwise the one whose first key it is.
@@ -204,8 +205,30 @@ async fn ask(
     let fetched = fetch_arriving(console, &desk, &shelf, &id, &granted.records).await?;
     lines.extend(fetched.lines);
     value["payloads"] = fetched.rows.into();
+    let kept = receipt::keep(console, &desk, &shelf, &id).await;
+    conclude(console, lines, value, kept, fetched.failed, granted.records.len())
+}
+
+/// Prints what came and where its receipt is. A receipt that did not come, or is false, fails the command, though payloads came.
+fn conclude(
+    console: &Console,
+    mut lines: Vec<String>,
+    mut value: Value,
+    kept: Result<(PathBuf, String), Fault>,
+    failed: usize,
+    all: usize,
+) -> Result<(), Fault> {
+    let missing = match kept {
+        Ok((path, line)) => {
+            lines.push(line);
+            value["receipt"] = json!(path);
+            None
+        }
+        Err(fault) => Some(fault),
+    };
     console.print(&lines, &value);
-    all_came(fetched.failed, granted.records.len())
+    all_came(failed, all)?;
+    missing.map_or(Ok(()), Err)
 }
 
 fn named_records(records: &[RecordId]) -> Result<List<RecordId, 64>, Fault> {
@@ -365,8 +388,9 @@ async fn fetch(common: &Common, console: &Console, arguments: FetchArguments) ->
             let granted = desk.access(&access, Duration::ZERO).await?.access.records;
             let wanted = wanted_of(&granted, &arguments.record)?;
             let fetched = fetch_arriving(console, &desk, &shelf, &access, &wanted).await?;
-            console.print(&fetched.lines, &json!({ "access": access, "payloads": fetched.rows }));
-            all_came(fetched.failed, wanted.len())
+            let kept = receipt::keep(console, &desk, &shelf, &access).await;
+            let value = json!({ "access": access, "payloads": fetched.rows });
+            conclude(console, fetched.lines, value, kept, fetched.failed, wanted.len())
         }
         (Means::Key(_), None) if !arguments.speaking.names_accounts() => {
             Err(Fault::bad_input("name the access that was granted; to read your own records, name the account with --account"))
@@ -470,7 +494,7 @@ impl OwnReader<'_> {
                 break;
             }
         }
-        self.print(&accesses, fetched, count)
+        self.print(&accesses, fetched, count).await
     }
 
     /// Goes on with an access whose transfer broke off.
@@ -491,7 +515,7 @@ impl OwnReader<'_> {
         let wanted = wanted_of(&granted.records, named)?;
         let mut fetched = Fetched::default();
         self.fetch_all(id, &self.secret(&name.0), &wanted, true, &mut fetched).await?;
-        self.print(&[*id], fetched, wanted.len())
+        self.print(&[*id], fetched, wanted.len()).await
     }
 
     fn secret(&self, name: &[u8; 32]) -> OneTimeSecret {
@@ -578,15 +602,28 @@ impl OwnReader<'_> {
         Ok(())
     }
 
-    fn print(&self, accesses: &[TransactionId], fetched: Fetched, count: usize) -> Result<(), Fault> {
+    async fn print(&self, accesses: &[TransactionId], fetched: Fetched, count: usize) -> Result<(), Fault> {
         let mut lines: Vec<String> =
             accesses.iter().map(|access| self.console.say(Word::AccessIs, &[&access.to_hex()])).collect();
         lines.extend(fetched.lines);
         if count == 0 {
             lines.push(self.console.say(Word::NothingThere, &[]));
         }
-        self.console.print(&lines, &json!({ "account": self.label, "accesses": accesses, "payloads": fetched.rows }));
-        all_came(fetched.failed, count)
+        let (mut receipts, mut missing) = (Vec::new(), None);
+        for access in accesses {
+            match receipt::keep(self.console, &self.desk, &self.shelf, access).await {
+                Ok((path, line)) => {
+                    lines.push(line);
+                    receipts.push(path);
+                }
+                Err(fault) => missing = Some(fault),
+            }
+        }
+        let rows = fetched.rows;
+        let value = json!({ "account": self.label, "accesses": accesses, "payloads": rows, "receipts": receipts });
+        self.console.print(&lines, &value);
+        all_came(fetched.failed, count)?;
+        missing.map_or(Ok(()), Err)
     }
 }
 

@@ -17,6 +17,7 @@ mod key;
 mod parties;
 mod practitioner;
 mod read;
+mod receipt;
 mod record;
 mod review;
 mod speaker;

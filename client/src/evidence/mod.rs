@@ -4,12 +4,14 @@
 mod replay;
 
 use inro_contracts::bytes::{List, Malformed};
+use inro_contracts::genesis::Founding;
 use inro_contracts::id::{Label, TransactionId};
 use inro_contracts::time::Height;
 use inro_contracts::tree::StateProof;
 use inro_evidence::make::Unmade;
 use inro_evidence::{
-    AbsenceStatement, Certified, ConsistencyStatement, EntryStatement, Evidence, Fault, Proved, Statement, verify_evidence,
+    AbsenceStatement, Anchor, Certified, ConsistencyStatement, EntryStatement, Evidence, Fault, Proved, Statement,
+    transaction_id, verify_evidence,
 };
 use tokio::sync::MutexGuard;
 
@@ -139,4 +141,30 @@ impl<'a> Maker<'a> {
     async fn light(&self) -> Result<MutexGuard<'_, Light>, NoEvidence> {
         self.node.light().await.ok_or(NoEvidence::UnknownLedger)
     }
+}
+
+/// Why a receipt is none.
+#[derive(Debug, thiserror::Error)]
+pub enum NoReceipt {
+    /// It proves nothing.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// It is about something else.
+    #[error("this is not the receipt of the access; do not trust whoever gave it out, and tell the node's operator")]
+    OfAnother,
+}
+
+/// Is this the receipt of an access that was granted? Without the founding document only its form and what it speaks of are looked
+/// at; with it, all that it states is verified.
+pub fn check_receipt(bytes: &[u8], access: &TransactionId, founding: Option<&Founding>) -> Result<(), NoReceipt> {
+    let evidence = Evidence::from_bytes(bytes)?;
+    let Statement::Entry(statement) = &evidence.statement else { return Err(NoReceipt::OfAnother) };
+    let entry = &statement.entry.entry;
+    if transaction_id(&entry.transaction) != *access || entry.outcome.granted().is_none() {
+        return Err(NoReceipt::OfAnother);
+    }
+    if let Some(founding) = founding {
+        verify_evidence(evidence, &Anchor::from(founding))?;
+    }
+    Ok(())
 }

@@ -469,7 +469,7 @@ function readParty(reader: Reader): Party {
   return number === 1 ? { of: 'organisation', organisation: reader.id() } : { of: 'practitioner', practitioner: reader.id() };
 }
 
-const PAYLOAD_FAULTS: ReadonlySet<number> = new Set([1, 2, 3, 4, 5]);
+const PAYLOAD_FAULTS: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6]);
 const REFUSALS: ReadonlySet<number> = new Set([1, 2, 3, 4]);
 const FINDINGS: ReadonlySet<number> = new Set([1, 2, 3]);
 

@@ -4,7 +4,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use inro_contracts::account::Account;
 use inro_contracts::block::Header;
-use inro_contracts::bytes::{List, encode};
+use inro_contracts::bytes::{Canonical, List, encode};
 use inro_contracts::emergency::{Disasters, EmergencyDesk};
 use inro_contracts::entry::Entry;
 use inro_contracts::id::{ChainId, Hash, Label, OrganisationId, PractitionerId};
@@ -224,6 +224,11 @@ pub struct ForkStatement {
     pub first: Certified,
     /// The other one.
     pub second: Certified,
+}
+
+/// By itself it shows that a custodian may hand a payload over (`docs/spec/exchange.md`).
+impl Canonical for EntryStatement {
+    const BYTES_MAX: usize = 64 * 1024;
 }
 
 impl Evidence {

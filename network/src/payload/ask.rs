@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::door::SealedSource;
 use super::error::PayloadError;
 use super::flow::{Broken, Giver, Taker, within};
-use super::frames::{self, Ask, Deposit, Holding, Holdings, ObjectId, Refusal, Say};
+use super::frames::{self, Ask, Authorisation, Deposit, Holding, Holdings, ObjectId, Refusal, Say};
 use crate::error::Misbehaviour;
 use crate::peers::{Peer, Shared};
 
@@ -20,11 +20,17 @@ pub struct Payload {
     exchange: Exchange,
     taker: Taker,
     total: u64,
+    authorisation: Authorisation,
     offset: u64,
     ended: bool,
 }
 
 impl Payload {
+    /// The evidence that the peer may hand the object over; to be checked before the first byte is taken.
+    pub fn authorisation(&self) -> &Authorisation {
+        &self.authorisation
+    }
+
     /// How many bytes the whole object has. The peer says so; whoever sets memory aside compares it with what the ledger
     /// says.
     pub fn total(&self) -> u64 {
@@ -78,9 +84,9 @@ pub(crate) async fn fetch(
 ) -> Result<Payload, PayloadError> {
     let (mut exchange, say) = Exchange::begin(shared, peer, Ask::Fetch { object: *object, offset }, true).await?;
     match say {
-        Say::Found { total } if offset <= total => {
+        Say::Found { total, authorisation } if offset <= total => {
             let taker = Taker::new(total - offset, shared.payloads.idle);
-            Ok(Payload { exchange, taker, total, offset, ended: false })
+            Ok(Payload { exchange, taker, total, authorisation, offset, ended: false })
         }
         _ => Err(exchange.unexpected().await),
     }

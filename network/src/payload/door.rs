@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use inro_contracts::key::PublicKey;
 
-use super::frames::{Deposit, Holding, Holdings, ObjectId, Refusal};
+use super::frames::{Authorisation, Deposit, Holding, Holdings, ObjectId, Refusal};
 
 /// The node's side of the payload exchange. Every question names the peer by the key that Noise proved; which organisation
 /// it belongs to is in the node's committed state, and nowhere else.
@@ -12,7 +12,7 @@ use super::frames::{Deposit, Holding, Holdings, ObjectId, Refusal};
 pub trait PayloadDoor: Send + Sync + 'static {
     /// Decides from committed state whether the peer may have the object (rule X-1), and opens its sealed bytes at `offset`.
     /// An intermediate opens a deposit that is for the peer's organisation.
-    async fn open(&self, peer: &PublicKey, object: &ObjectId, offset: u64) -> Result<Box<dyn SealedSource>, Refusal>;
+    async fn open(&self, peer: &PublicKey, object: &ObjectId, offset: u64) -> Result<Opened, Refusal>;
 
     /// Decides whether to keep a deposit for a peer, and opens its place. The same deposit again is opened where it was
     /// broken off; while one transfer of it is open, another one is [`Refusal::Busy`].
@@ -23,6 +23,14 @@ pub trait PayloadDoor: Send + Sync + 'static {
 
     /// The peer's organisation has the whole object: deletes the deposit. Answered alike when it is gone already.
     async fn taken(&self, peer: &PublicKey, object: &ObjectId) -> Result<(), Refusal>;
+}
+
+/// An object that a peer may have.
+pub struct Opened {
+    /// The evidence that it may.
+    pub authorisation: Authorisation,
+    /// Its sealed bytes.
+    pub source: Box<dyn SealedSource>,
 }
 
 /// Where an object's sealed bytes come from. It is dropped when the transfer ends, however it ends.

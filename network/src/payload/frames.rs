@@ -5,7 +5,7 @@ use std::fmt;
 use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use inro_contracts::bytes::{Canonical, List};
+use inro_contracts::bytes::{Canonical, List, Malformed};
 use inro_contracts::id::{ConsultId, Label, OrganisationId, RecordId, TransactionId};
 use inro_contracts::time::Time;
 
@@ -14,6 +14,8 @@ use crate::frame::{self, NoFrame};
 
 /// The most objects in one answer to [`Holding`].
 pub const HOLDINGS_MAX: usize = 256;
+/// The longest [`Authorisation`], in bytes.
+pub const AUTHORISATION_BYTES_MAX: usize = 64 << 10;
 
 /// What travels: sealed bytes, named by the access or the consult that they were sealed for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
@@ -43,6 +45,30 @@ impl fmt::Debug for ObjectId {
             Self::Record { .. } => "Record(…)",
             Self::ConsultAnswer { .. } => "ConsultAnswer(…)",
         })
+    }
+}
+
+/// The evidence that the ledger authorises a handover: bytes that the giver's node makes and the taker's node checks. Here they are
+/// opaque, and bounded.
+#[derive(Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct Authorisation(List<u8, AUTHORISATION_BYTES_MAX>);
+
+impl Authorisation {
+    /// Accepts at most [`AUTHORISATION_BYTES_MAX`] bytes.
+    pub fn new(bytes: Vec<u8>) -> Result<Self, Malformed> {
+        List::new(bytes).map(Self)
+    }
+
+    /// The bytes; none if the giver showed no evidence.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Says only how long it is: it names an account and records.
+impl fmt::Debug for Authorisation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Authorisation({} bytes)", self.0.len())
     }
 }
 
@@ -196,6 +222,8 @@ pub(crate) enum Say {
     Found {
         /// How many bytes the whole object has.
         total: u64,
+        /// Why it may be handed over.
+        authorisation: Authorisation,
     } = 0,
     /// No, or no further.
     Refused(Refusal) = 1,
@@ -215,7 +243,8 @@ impl Canonical for Ask {
 }
 
 impl Canonical for Say {
-    const BYTES_MAX: usize = 32 << 10;
+    /// That of the longest [`Say::Found`]; a full list of holdings is shorter.
+    const BYTES_MAX: usize = 1 + 8 + 4 + AUTHORISATION_BYTES_MAX;
 }
 
 /// Reads one frame.
@@ -290,6 +319,11 @@ mod tests {
         ]
     }
 
+    fn any_authorisation() -> impl Strategy<Value = Authorisation> {
+        let lengths = prop_oneof![0..400usize, Just(AUTHORISATION_BYTES_MAX)];
+        (lengths, any::<u8>()).prop_map(|(length, byte)| Authorisation::new(vec![byte; length]).unwrap())
+    }
+
     fn any_say() -> impl Strategy<Value = Say> {
         let held = (any_object(), any::<(u64, u64, u64)>()).prop_map(|(object, (total, arrived, expires))| Held {
             object,
@@ -300,7 +334,7 @@ mod tests {
         let holdings = (proptest::collection::vec(held, 0..=HOLDINGS_MAX), any::<bool>())
             .prop_map(|(held, more)| Say::Holdings(Holdings { held: List::new(held).unwrap(), more }));
         prop_oneof![
-            any::<u64>().prop_map(|total| Say::Found { total }),
+            (any::<u64>(), any_authorisation()).prop_map(|(total, authorisation)| Say::Found { total, authorisation }),
             any_refusal().prop_map(Say::Refused),
             any::<u64>().prop_map(|held| Say::Continue { held }),
             holdings,
@@ -359,6 +393,19 @@ mod tests {
     }
 
     #[test]
+    fn the_bytes_of_an_answer_are_those_of_the_specification_and_its_authorisation_is_bounded() {
+        let authorisation = Authorisation::new(vec![0xe7; 3]).unwrap();
+        let expected = [16, 0, 0, 0, 0, 5, 1, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0xe7, 0xe7, 0xe7];
+        assert_eq!(bytes(&Say::Found { total: 261, authorisation })[..], expected);
+        assert!(Authorisation::new(vec![0; AUTHORISATION_BYTES_MAX + 1]).is_err());
+        let mut longer =
+            Say::Found { total: 1, authorisation: Authorisation::new(vec![0; AUTHORISATION_BYTES_MAX]).unwrap() }.to_bytes();
+        assert!(longer.len() == Say::BYTES_MAX && Say::from_bytes(&longer).is_ok());
+        longer[9..13].copy_from_slice(&(AUTHORISATION_BYTES_MAX as u32 + 1).to_le_bytes());
+        assert!(Say::from_bytes(&longer).is_err());
+    }
+
+    #[test]
     fn holdings_answer_a_question_only_in_order_and_with_something_before_more() {
         let held = |n: u8| Held {
             object: ObjectId::ConsultAnswer { consult: ConsultId([n; 32]) },
@@ -375,6 +422,11 @@ mod tests {
             assert!(!bad.answers(&all));
         }
         assert!(list(&[3, 4], false).answers(&after_2) && !list(&[2, 3], false).answers(&after_2));
+    }
+
+    #[test]
+    fn an_authorisation_that_is_printed_shows_only_its_length() {
+        assert_eq!(format!("{:?}", Authorisation::new(vec![0xa1; 32]).unwrap()), "Authorisation(32 bytes)");
     }
 
     #[test]

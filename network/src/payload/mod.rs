@@ -5,15 +5,15 @@
 //! offset and in bounded memory; whether a peer may have them is the [`PayloadDoor`]'s decision, which the node makes
 //! from committed state. A peer that leaves the set of allowed peers loses its transfers at once.
 //!
-//! # One stream for each transfer or question: `/inro/<chain>/payload/1`
+//! # One stream for each transfer or question: `/inro/<chain>/payload/2`
 //!
 //! The asker opens a stream and writes one [`Ask`](frames::Ask); the other side answers with one [`Say`](frames::Say). Both
-//! are frames: `length: u32` (little-endian, at most 256 bytes for an `Ask`, 32 KiB for a `Say`), then canonical bytes. What
+//! are frames: `length: u32` (little-endian, at most 256 bytes for an `Ask`, 65,549 for a `Say`), then canonical bytes. What
 //! each frame holds stands in `docs/spec/exchange.md` field by field.
 //!
 //! | question | answer | then |
 //! |---|---|---|
-//! | `Fetch` | `Found { total }` | pieces from the answerer, from the offset asked for to the end |
+//! | `Fetch` | `Found { total, authorisation }` | pieces from the answerer, from the offset asked for to the end |
 //! | `Deposit` | `Continue { held }` | pieces from the asker, from `held` to the end; then `Done` |
 //! | `Held` | `Holdings` | |
 //! | `Taken` | `Done` | |
@@ -39,7 +39,7 @@
 //!
 //! # What this module refuses to do
 //!
-//! To judge who may read, to look into the bytes, to keep them, to try again by itself, to write an account's label or a
+//! To judge who may read, to look into the bytes or into the evidence that comes before them, to keep them, to try again by itself, to write an account's label or a
 //! record's id into a log.
 
 mod ask;
@@ -51,10 +51,10 @@ mod pace;
 mod serve;
 
 pub use ask::Payload;
-pub use door::{PayloadDoor, SealedSink, SealedSource};
+pub use door::{Opened, PayloadDoor, SealedSink, SealedSource};
 pub use error::PayloadError;
 pub use flow::{PIECE_BYTES, WINDOW_BYTES};
-pub use frames::{Deposit, HOLDINGS_MAX, Held, Holding, Holdings, ObjectId, Refusal};
+pub use frames::{AUTHORISATION_BYTES_MAX, Authorisation, Deposit, HOLDINGS_MAX, Held, Holding, Holdings, ObjectId, Refusal};
 
 pub(crate) use ask::{deposit, fetch, holdings, taken};
 pub(crate) use pace::Pace;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use libp2p::Stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::door::{PayloadDoor, SealedSink};
+use super::door::{Opened, PayloadDoor, SealedSink};
 use super::flow::{Broken, Giver, Taker, conclude, linger, stop, within};
 use super::frames::{self, Ask, Deposit, ObjectId, Refusal, Say};
 use crate::peers::{Peer, Shared};
@@ -77,13 +77,13 @@ async fn give(
 ) -> Result<Served, Broken> {
     let idle = shared.payloads.idle;
     let Some(_places) = places(shared, peer).await else { return refuse(stream, BUSY, idle).await };
-    let mut source = match door.open(&peer.key, object, offset).await {
-        Ok(source) => source,
+    let Opened { authorisation, mut source } = match door.open(&peer.key, object, offset).await {
+        Ok(opened) => opened,
         Err(refusal) => return refuse(stream, refusal, idle).await,
     };
     let total = source.total();
     let Some(length) = total.checked_sub(offset) else { return refuse(stream, Refusal::BadOffset, idle).await };
-    within(idle, frames::write(stream, &Say::Found { total })).await?;
+    within(idle, frames::write(stream, &Say::Found { total, authorisation })).await?;
     let given =
         Giver::new(length, idle, &shared.payloads.pace).give(stream, &mut *source, &shared.counters.payload_bytes_sent).await;
     drop(source);

@@ -35,7 +35,8 @@ pub fn member() -> Keypair {
 
 /// A protocol of the tests' ledger, written out as on the wire.
 pub fn protocol(name: &str) -> StreamProtocol {
-    StreamProtocol::try_from_owned(format!("/inro/{}/{name}/1", &CHAIN.to_hex()[..16])).unwrap()
+    let version = if name == "payload" { 2 } else { 1 };
+    StreamProtocol::try_from_owned(format!("/inro/{}/{name}/{version}", &CHAIN.to_hex()[..16])).unwrap()
 }
 
 /// Streams, and the pings without which a node believes that its peer is gone.

@@ -19,9 +19,9 @@ pub enum After {
     Trickle,
 }
 
-/// The announcement of so many bytes, written out as on the wire.
+/// The announcement of so many bytes, with no authorisation, written out as on the wire.
 pub fn found(total: u64) -> Vec<u8> {
-    [&[9, 0, 0, 0, 0][..], &total.to_le_bytes()].concat()
+    [&[13, 0, 0, 0, 0][..], &total.to_le_bytes(), &[0; 4]].concat()
 }
 
 /// A piece, written out as on the wire.

@@ -9,7 +9,13 @@ use bytes::Bytes;
 use inro_contracts::bytes::List;
 use inro_contracts::id::{Label, OrganisationId, RecordId, TransactionId};
 use inro_contracts::key::PublicKey;
-use inro_network::{Deposit, Held, Holding, Holdings, ObjectId, PayloadDoor, Refusal, SealedSink, SealedSource};
+use inro_network::{
+    AUTHORISATION_BYTES_MAX, Authorisation, Deposit, Held, Holding, Holdings, ObjectId, Opened, PayloadDoor, Refusal, SealedSink,
+    SealedSource,
+};
+
+/// Whose authorisation an intermediate shows.
+pub const KEPT: u8 = 0xde;
 
 /// The name of object `n`.
 pub fn object(n: u8) -> ObjectId {
@@ -19,6 +25,12 @@ pub fn object(n: u8) -> ObjectId {
 /// The bytes of object `n` in a range: each depends on its place, so that nothing can stand elsewhere unnoticed.
 pub fn content(n: u8, from: u64, to: u64) -> Bytes {
     (from..to).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8 ^ (at >> 18) as u8 ^ n).collect()
+}
+
+/// What shows that object `n` may be handed over.
+pub fn authorisation(n: u8) -> Authorisation {
+    let length = if n == u8::MAX { AUTHORISATION_BYTES_MAX } else { 40 * usize::from(n) };
+    Authorisation::new(vec![n; length]).unwrap()
 }
 
 /// The organisation of a peer, as these doors believe.
@@ -122,18 +134,23 @@ impl Drop for Open {
 
 #[async_trait]
 impl PayloadDoor for Custodian {
-    async fn open(&self, peer: &PublicKey, object: &ObjectId, offset: u64) -> Result<Box<dyn SealedSource>, Refusal> {
+    async fn open(&self, peer: &PublicKey, object: &ObjectId, offset: u64) -> Result<Opened, Refusal> {
         let own = self.0.objects.lock().unwrap().get(object).copied();
         if let Some(own) = own {
             return match own.refusal {
                 Some(refusal) => Err(refusal),
-                None => Ok(Box::new(Source { own, offset, _open: self.opened() })),
+                None => {
+                    let source = Box::new(Source { own, offset, _open: self.opened() });
+                    Ok(Opened { authorisation: authorisation(own.n), source })
+                }
             };
         }
         match self.deposits().get(object) {
             Some(kept) if kept.deposit.requester != organisation(peer) => Err(Refusal::OtherOrganisation),
             Some(kept) if kept.bytes.len() as u64 == kept.deposit.total => {
-                Ok(Box::new(KeptSource { bytes: kept.bytes.clone().into(), offset: offset as usize, _open: self.opened() }))
+                let bytes = kept.bytes.clone().into();
+                let source = Box::new(KeptSource { bytes, offset: offset as usize, _open: self.opened() });
+                Ok(Opened { authorisation: authorisation(KEPT), source })
             }
             _ => Err(Refusal::NotHere),
         }

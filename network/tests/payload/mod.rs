@@ -9,7 +9,7 @@ use inro_network::{Deposit, Holding, Misbehaviour, ObjectId, PIECE_BYTES, Payloa
 
 use crate::adversary::{self, payload_asker};
 use crate::cluster::{self, Node, batch, eventually, mesh, nodes, receive};
-use crate::custodian::{Custodian, content, object, organisation, source};
+use crate::custodian::{Custodian, KEPT, authorisation, content, object, organisation, source};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MIB: u64 = 1 << 20;
@@ -29,6 +29,18 @@ async fn payloads_of_every_length_arrive_as_they_are() {
     }
     eventually("no transfer is open", || custodian.open() == 0).await;
     eventually("all are counted", || nodes[1].handle.counters().payload_questions_served == lengths.len() as u64).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_shows_why_the_object_may_be_handed_over_before_a_byte_is_taken() {
+    let custodian = [0, 1, u8::MAX].into_iter().fold(Custodian::default(), |custodian, n| custodian.has(n, 3 * PIECE));
+    let nodes = exchange(&custodian, |_| {}).await;
+    for n in [0, 1, u8::MAX] {
+        let payload = nodes[0].handle.fetch_payload(&nodes[1].key(), &object(n), PIECE).await.unwrap();
+        assert!(payload.authorisation() == &authorisation(n), "of object {n} another authorisation came");
+        assert_eq!((payload.total(), payload.offset()), (3 * PIECE, PIECE));
+        assert!(collect(Ok(payload)).await == Ok(content(n, PIECE, 3 * PIECE)));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -334,7 +346,9 @@ async fn a_custodian_deposits_and_a_requester_fetches_while_the_custodian_is_awa
     let stolen = other.handle.payload_taken(&between.key(), &object(1)).await;
     assert!(matches!(stolen, Err(PayloadError::Refused { refusal: Refusal::OtherOrganisation, .. })), "{stolen:?}");
 
-    assert!(fetch(requester, &between.key(), 1, 0).await == Ok(content(1, 0, total)));
+    let payload = requester.handle.fetch_payload(&between.key(), &object(1), 0).await;
+    assert!(payload.as_ref().is_ok_and(|payload| payload.authorisation() == &authorisation(KEPT)), "{payload:?}");
+    assert!(collect(payload).await == Ok(content(1, 0, total)));
     assert!(fetch(requester, &between.key(), 1, MIB + 1).await == Ok(content(1, MIB + 1, total)));
     assert_eq!(requester.handle.payload_taken(&between.key(), &object(1)).await, Ok(()));
     assert_eq!(requester.handle.payload_taken(&between.key(), &object(1)).await, Ok(()), "saying it again changes nothing");

@@ -31,6 +31,7 @@ use super::auth::{Acting, Signed, SignedStream, Toward, acting, acting_here, tow
 use super::consent::taking_part;
 use super::problem::Problem;
 use super::read::{object, parse};
+use super::receipt::link;
 use super::{Api, WaitedLong};
 use crate::admission::wall_clock;
 use crate::desk::{ArrivalState, Asker, Desk, DeskFault, Fetching, NotHandedOver};
@@ -313,7 +314,7 @@ pub(super) async fn payload(
     let asking = desk.clone();
     let fetching = tokio::task::spawn_blocking(move || asking.fetch_one(id, &access, record)).await;
     let fetching = fetching.map_err(|_| Problem::store_failed())??.ok_or_else(|| Problem::not_found("record"))?;
-    show(&desk, &fetching, &headers)
+    Ok(link(show(&desk, &fetching, &headers)?, "accesses", &id.to_hex()))
 }
 
 /// Shows a payload that is ready.
@@ -421,7 +422,7 @@ pub(super) async fn sealed(
     let mut response = Response::new(Body::from_stream(stream));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(total - offset));
-    Ok(response)
+    Ok(link(response, "accesses", &id.to_hex()))
 }
 
 impl Problem {
@@ -495,7 +496,7 @@ pub(super) async fn answer(
             return Err(Problem::not_there_yet());
         };
         let _ = timeout_at(until, found.arrival.wait_for(ArrivalState::is_settled)).await;
-        let mut response = show(&desk, &found, &headers)?;
+        let mut response = link(show(&desk, &found, &headers)?, "consults", &id.to_hex());
         response.extensions_mut().insert(WaitedLong);
         return Ok(response);
     }

@@ -11,6 +11,7 @@ mod listen;
 mod problem;
 mod proofs;
 mod read;
+mod receipt;
 mod start;
 mod submit;
 mod wait;
@@ -138,8 +139,10 @@ pub fn router(parts: Parts, stopping: CancellationToken) -> Router {
         .route("/v1/consults/{id}", get(consent::consult))
         .route("/v1/consults/{id}/answer", get(desk::answer).post(desk::give_answer).layer(DefaultBodyLimit::disable()))
         .route(INTAKE, post(desk::intake).layer(DefaultBodyLimit::disable()))
+        .route("/v1/consults/{id}/receipt", get(receipt::of_consult))
         .route("/v1/desk/keys", post(desk::make_key))
         .route("/v1/accesses/{id}", get(desk::access))
+        .route("/v1/accesses/{id}/receipt", get(receipt::of_access))
         .route("/v1/accesses/{id}/records/{record}", get(desk::payload))
         .route("/v1/accesses/{id}/records/{record}/sealed", get(desk::sealed))
         .route("/v1/accounts/{label}/records/{record}/erasure", get(desk::erasure))

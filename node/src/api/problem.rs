@@ -66,6 +66,12 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "not-allowed", "Not allowed", detail)
     }
 
+    /// The validators changed more often than an evidence file tells.
+    pub fn no_receipt() -> Self {
+        let detail = "The validators changed too often for one evidence file from the founding on; make evidence from a block that is trusted.";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "no-receipt", "No receipt can be made", detail)
+    }
+
     /// A journal is larger than an evidence file.
     pub fn too_long_a_history() -> Self {
         let detail = "This journal has more events than an evidence file holds; read it in pages from /journal.";

@@ -1,6 +1,7 @@
 //! Fetching what an access grants, and keeping it sealed until it is shown.
 //!
-//! On disk lie only the sealed bytes, as they came. They are checked as they come, against the commitment on the ledger; a payload
+//! Nothing is taken from a node that does not show the ledger's authorisation first; another one is asked, and the ledger is told. On
+//! disk lie only the sealed bytes, as they came. They are checked as they come, against the commitment on the ledger; a payload
 //! counts as ready when all of it was checked, and nothing of it is shown before. A transfer that breaks off goes on where it
 //! was, also after this node was killed. What arrived is deleted, and its key forgotten, some time after the access's lifetime.
 
@@ -30,6 +31,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use super::authorisation::NotAuthorised;
 use super::door::{Asker, NotHandedOver};
 use super::outbox::{Statement, What};
 use super::{Desk, DeskFault};
@@ -264,8 +266,12 @@ impl Desk {
         let mut last = "nobody who has it could be reached".to_owned();
         // What came before this node was stopped may be all of it.
         let mut own_disk = self.0.arrivals.path(&wanted.object).exists().then_some(Source::Disk);
+        // Who showed no authorisation is not asked again; the others are.
+        let (mut unbelieved, mut unauthorised) = (Vec::new(), None);
         loop {
-            for source in own_disk.take().into_iter().chain(self.sources(wanted)) {
+            let mut sources = self.sources(wanted);
+            sources.retain(|source| !unbelieved.contains(source));
+            for source in own_disk.take().into_iter().chain(sources) {
                 match self.attempt(wanted, &secret, source, state).await {
                     Ok(()) => {
                         self.state_arrived(wanted).await;
@@ -274,6 +280,11 @@ impl Desk {
                     Err(Trouble::Wrong(fault, detail)) => {
                         let _ = fs::remove_file(self.0.arrivals.path(&wanted.object));
                         return self.settle(wanted, state, fault, &detail, true).await;
+                    }
+                    Err(Trouble::Unauthorised(detail)) => {
+                        self.state_wrong(wanted, PayloadFault::Unauthorised).await;
+                        unbelieved.push(source);
+                        unauthorised = Some(detail);
                     }
                     Err(Trouble::Final(detail)) => {
                         let honest = self.is_withdrawn(wanted);
@@ -293,7 +304,13 @@ impl Desk {
                     }
                 }
             }
-            if Instant::now() > patient_until || self.now().0 > wanted.until_ms {
+            let is_over = Instant::now() > patient_until || self.now().0 > wanted.until_ms;
+            if let Some(detail) = &unauthorised
+                && (is_over || self.sources(wanted).iter().all(|source| unbelieved.contains(source)))
+            {
+                return self.settle(wanted, state, PayloadFault::Unauthorised, detail, false).await;
+            }
+            if is_over {
                 let fault = if came > 0 { PayloadFault::Truncated } else { PayloadFault::Withheld };
                 return self.settle(wanted, state, fault, &last, true).await;
             }
@@ -356,6 +373,7 @@ impl Desk {
         pieces: mpsc::Sender<Bytes>,
     ) -> Result<(), Trouble> {
         let mut payload = self.0.network.fetch_payload(&machine, &wanted.object, offset).await.map_err(Trouble::from)?;
+        self.check_authorisation(wanted.object, wanted.handover, payload.authorisation().clone()).await?;
         while let Some(piece) = payload.next().await.map_err(Trouble::from)? {
             if pieces.send(piece).await.is_err() {
                 break;
@@ -423,7 +441,13 @@ impl Desk {
     ) {
         debug!(?fault, "a payload did not arrive as it should");
         state.send_replace(ArrivalState::Failed { fault, detail: detail.to_owned() });
-        if report && let ObjectId::Record { access, account, record } = wanted.object {
+        if report {
+            self.state_wrong(wanted, fault).await;
+        }
+    }
+
+    async fn state_wrong(&self, wanted: &Wanted, fault: PayloadFault) {
+        if let ObjectId::Record { access, account, record } = wanted.object {
             self.state(Statement { account, access, record, what: What::Wrong(fault as u8) }).await;
         }
     }
@@ -469,7 +493,7 @@ impl Desk {
 }
 
 /// Where a payload is asked for.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Source {
     /// What lies here from before, and nothing else.
     Disk,
@@ -481,6 +505,8 @@ enum Source {
 enum Trouble {
     /// The bytes are wrong.
     Wrong(PayloadFault, String),
+    /// It was not shown that the ledger authorises it, and nothing was taken.
+    Unauthorised(String),
     /// It is refused; asking again helps only if this node does not have yet what the refusal rests on.
     Final(String),
     /// It may help to ask again, or somebody else; so many sealed bytes are here.
@@ -500,8 +526,17 @@ impl From<PayloadError> for Trouble {
     }
 }
 
+impl From<NotAuthorised> for Trouble {
+    fn from(reason: NotAuthorised) -> Self {
+        match reason {
+            NotAuthorised::Undecided(_) => Self::Passing(reason.to_string(), 0),
+            reason => Self::Unauthorised(reason.to_string()),
+        }
+    }
+}
+
 fn worth_another_try(fault: PayloadFault) -> bool {
-    matches!(fault, PayloadFault::Withheld | PayloadFault::Truncated)
+    matches!(fault, PayloadFault::Withheld | PayloadFault::Truncated | PayloadFault::Unauthorised)
 }
 
 /// Checks what is here, says how much that is, and takes in what comes.

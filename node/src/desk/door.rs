@@ -16,7 +16,7 @@ use inro_contracts::key::PublicKey;
 use inro_contracts::record::RecordStatus;
 use inro_contracts::state::{ConsultPlace, StateKey, Working};
 use inro_contracts::time::Height;
-use inro_network::{Deposit, Holding, Holdings, ObjectId, PayloadDoor, Refusal, SealedSink, SealedSource};
+use inro_network::{Deposit, Holding, Holdings, ObjectId, Opened, PayloadDoor, Refusal, SealedSink, SealedSource};
 use inro_payload::{Handover, SealedReader};
 use inro_vault::{OpenRecord, RecordReader, VaultError};
 use tracing::warn;
@@ -258,13 +258,13 @@ fn shelf_of(consult: ConsultId) -> Label {
     Label(consult.0)
 }
 
-fn own_fault(fault: impl std::fmt::Display) -> NotHandedOver {
+pub(super) fn own_fault(fault: impl std::fmt::Display) -> NotHandedOver {
     warn!(%fault, "a payload could not be handed over");
     NotHandedOver::Fault
 }
 
 /// Disks may block.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, NotHandedOver> + Send + 'static,
 ) -> Result<T, NotHandedOver> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|fault| Err(own_fault(fault)))
@@ -342,11 +342,9 @@ impl Door {
         let view = self.0.0.ledger.view();
         view.directory.find(peer).map(|peer| peer.organisation).ok_or(Refusal::OtherOrganisation)
     }
-}
 
-#[async_trait]
-impl PayloadDoor for Door {
-    async fn open(&self, peer: &PublicKey, object: &ObjectId, offset: u64) -> Result<Box<dyn SealedSource>, Refusal> {
+    /// What this node's vault has, or what was left here for the peer's organisation.
+    async fn open_source(&self, peer: &PublicKey, object: &ObjectId, offset: u64) -> Result<Box<dyn SealedSource>, Refusal> {
         let organisation = self.organisation_of(peer)?;
         let asker = Asker::Organisation(organisation);
         let released = match *object {
@@ -361,6 +359,14 @@ impl PayloadDoor for Door {
             }
             (Err(reason), _) => Err(reason.into()),
         }
+    }
+}
+
+#[async_trait]
+impl PayloadDoor for Door {
+    async fn open(&self, peer: &PublicKey, object: &ObjectId, offset: u64) -> Result<Opened, Refusal> {
+        let source = self.open_source(peer, object, offset).await?;
+        Ok(Opened { authorisation: self.0.authorisation(object).await?, source })
     }
 
     async fn keep(&self, peer: &PublicKey, deposit: &Deposit) -> Result<Box<dyn SealedSink>, Refusal> {

@@ -4,15 +4,16 @@
 //! the access's lifetime, and only while nothing that was committed since took the right away ([`door`]). It states on the ledger
 //! what it handed over, and what it did not.
 //!
-//! As a **reader** it fetches what an access grants, from the custodian or from an intermediate, checks every byte against the
-//! commitment on the ledger, and shows nothing before all of it was checked ([`arrivals`]). It states on the ledger what arrived, and
-//! what was wrong.
+//! As a **reader** it fetches what an access grants, from the custodian or from an intermediate, takes nothing without the proof
+//! that the ledger authorises it ([`authorisation`]), checks every byte against the commitment on the ledger, and shows nothing before
+//! all of it was checked ([`arrivals`]). It states on the ledger what arrived, and what was wrong.
 //!
 //! As an **intermediate** (中間サーバ) it keeps sealed bytes that it cannot read, for a bounded time ([`deposits`]).
 //!
 //! What it refuses to do: to decide anything that the ledger has not decided, and to write one readable byte of a payload.
 
 mod arrivals;
+mod authorisation;
 #[cfg(feature = "byzantine")]
 mod byzantine;
 mod deposits;
@@ -42,6 +43,7 @@ use crate::ledger::Ledger;
 use crate::store::{Snapshot, Store};
 
 pub use arrivals::{Arrival, ArrivalState, Fetching};
+pub(crate) use authorisation::entry_statement;
 pub use door::{Asker, NotHandedOver, Release};
 pub use fault::DeskFault;
 
@@ -58,6 +60,7 @@ pub(crate) struct Inner {
     outbox: outbox::Outbox,
     reply_keys: reply_keys::ReplyKeys,
     arrivals: arrivals::Arrivals,
+    authorisations: authorisation::Authorisations,
     erasures: erasures::Erasures,
     deposits: Option<deposits::Deposits>,
     settings: config::Desk,
@@ -104,6 +107,7 @@ impl Desk {
             outbox: outbox::Outbox::open(&folder.join("outbox"), machine.clone(), ledger.chain_id())?,
             reply_keys: reply_keys::ReplyKeys::open(&folder.join("reply-keys"), &machine)?,
             arrivals: arrivals::Arrivals::open(&folder.join("arrivals"))?,
+            authorisations: authorisation::Authorisations::default(),
             erasures: erasures::Erasures::open(&folder.join("erasures"))?,
             machine: machine.public(),
             ledger,

@@ -144,7 +144,7 @@ pub(super) struct Pausing;
 #[async_trait]
 impl Custodian for Pausing {
     async fn open(&self, premises: &Premises, asked: Asked) -> Result<Box<dyn SealedSource>, Refusal> {
-        let mut source = premises.honest().open(&asked.peer, &asked.object(), 0).await?;
+        let mut source = premises.honest().open(&asked.peer, &asked.object(), 0).await?.source;
         let mut bytes = Vec::new();
         while (bytes.len() as u64) < source.total() {
             bytes.extend_from_slice(&source.next(PIECE_BYTES).await?);

@@ -1,14 +1,15 @@
 //! Custodians that cheat, for the tests of everybody else: each is a named actor in a running node. What stands in the place of the
 //! node's door is given the desk and the honest door; everything that a cheat does not speak of, the honest door does.
 //!
-//! Two families. The first **hands over what it should not, or not what it should**; the reader's node has to notice, to show
-//! nothing, and to say so on the ledger. The second has a **bug in when it hands over**: the bytes are right, and only the
+//! Three families. The first **hands over what it should not, or not what it should**, the second **does not show that the ledger
+//! authorises it**; the reader's node has to notice, to show nothing, and to say so on the ledger. The third has a **bug in when it hands over**: the bytes are right, and only the
 //! revocation checker can tell that they should not have left.
 //!
 //! Two actors beside them do not run inside a node: [`GreedyMember`], who asks for what was not granted and pushes what was not
 //! asked for, and [`EarlyApi`], which says "committed" before anything is.
 
 mod altering;
+mod authorising;
 mod deciding;
 mod early_api;
 mod greedy_member;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use inro_contracts::id::{Label, RecordId, TransactionId};
 use inro_contracts::key::PublicKey;
-use inro_network::{Deposit, Holding, Holdings, ObjectId, PayloadDoor, Refusal, SealedSink, SealedSource};
+use inro_network::{Authorisation, Deposit, Holding, Holdings, ObjectId, Opened, PayloadDoor, Refusal, SealedSink, SealedSource};
 use inro_node::desk::OtherDoor;
 
 use premises::Premises;
@@ -66,6 +67,11 @@ cheats! {
     Silent = "silent", "Says that it has the payload and sends nothing.";
     Replaying = "replaying", "Hands over, for every access, what it handed over for the first one.";
     Flipping = "flipping", "Flips one bit at a random place of the sealed bytes.";
+    Unproved = "unproved", "Hands over without showing that the ledger authorises it.";
+    Borrowing = "borrowing", "Shows, for every access, what authorised the first one.";
+    Embellishing = "embellishing", "Shows an outcome that grants more than the ledger did.";
+    Undersigning = "undersigning", "Shows the access under a certificate that too few validators signed.";
+    Counterfeiting = "counterfeiting", "Shows the access in a block of a ledger of its own.";
     Remembering = "remembering", "Decides from its own copy of the patient's consent, made when it first heard of the account.";
     Caching = "caching", "Decides once for each organisation and record, and keeps the decision.";
     Lagging = "lagging", "Decides from what the ledger said some seconds ago, as a follower that is behind would.";
@@ -100,6 +106,11 @@ impl Cheat {
             Self::Silent => Box::new(withholding::Silent),
             Self::Replaying => Box::new(altering::Replaying::default()),
             Self::Flipping => Box::new(altering::Flipping::new(seed)),
+            Self::Unproved => Box::new(authorising::Unproved),
+            Self::Borrowing => Box::new(authorising::Borrowing::default()),
+            Self::Embellishing => Box::new(authorising::Embellishing),
+            Self::Undersigning => Box::new(authorising::Undersigning),
+            Self::Counterfeiting => Box::new(authorising::Counterfeiting),
             Self::Remembering => Box::new(deciding::Remembering::default()),
             Self::Caching => Box::new(deciding::Caching::default()),
             Self::Lagging => Box::new(deciding::Lagging::new(&premises)),
@@ -125,10 +136,16 @@ impl Asked {
     }
 }
 
-/// What a cheat does when a record is asked for.
+/// What a cheat does when a record is asked for. What it does not speak of, it does as an honest custodian would.
 #[async_trait]
 trait Custodian: Send + Sync + 'static {
-    async fn open(&self, premises: &Premises, asked: Asked) -> Result<Box<dyn SealedSource>, Refusal>;
+    async fn open(&self, premises: &Premises, asked: Asked) -> Result<Box<dyn SealedSource>, Refusal> {
+        Ok(premises.honest().open(&asked.peer, &asked.object(), asked.offset).await?.source)
+    }
+
+    async fn authorisation(&self, premises: &Premises, asked: &Asked) -> Authorisation {
+        premises.authorisation(asked).await
+    }
 }
 
 struct CheatingDoor {
@@ -138,13 +155,13 @@ struct CheatingDoor {
 
 #[async_trait]
 impl PayloadDoor for CheatingDoor {
-    async fn open(&self, peer: &PublicKey, object: &ObjectId, offset: u64) -> Result<Box<dyn SealedSource>, Refusal> {
-        match *object {
-            ObjectId::Record { access, account, record } => {
-                self.custodian.open(&self.premises, Asked { peer: *peer, access, account, record, offset }).await
-            }
-            ObjectId::ConsultAnswer { .. } => self.premises.honest().open(peer, object, offset).await,
-        }
+    async fn open(&self, peer: &PublicKey, object: &ObjectId, offset: u64) -> Result<Opened, Refusal> {
+        let ObjectId::Record { access, account, record } = *object else {
+            return self.premises.honest().open(peer, object, offset).await;
+        };
+        let asked = Asked { peer: *peer, access, account, record, offset };
+        let source = self.custodian.open(&self.premises, asked).await?;
+        Ok(Opened { authorisation: self.custodian.authorisation(&self.premises, &asked).await, source })
     }
 
     async fn keep(&self, peer: &PublicKey, deposit: &Deposit) -> Result<Box<dyn SealedSink>, Refusal> {

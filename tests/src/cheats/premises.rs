@@ -11,7 +11,7 @@ use inro_contracts::id::{Label, OrganisationId, RecordId, TransactionId};
 use inro_contracts::key::PublicKey;
 use inro_contracts::organisation::Peer;
 use inro_contracts::state::{StateKey, StateReader, Working, load};
-use inro_network::{PayloadDoor, Refusal, SealedSource};
+use inro_network::{Authorisation, PayloadDoor, Refusal, SealedSource};
 use inro_node::desk::Desk;
 use inro_node::store::{Snapshot, Store};
 use inro_payload::Handover;
@@ -63,6 +63,11 @@ impl Premises {
         let requester = access.organisation.ok_or(Refusal::OtherOrganisation)?;
         let chain = self.ledger_now()?.chain();
         Ok(Handover { chain, access: id, record, custodian: access.custodian, requester, reply_key: access.request.reply_key })
+    }
+
+    /// What an honest custodian would show; nothing where the ledger has nothing.
+    pub(super) async fn authorisation(&self, asked: &Asked) -> Authorisation {
+        self.desk.honest_authorisation(&asked.object()).await.unwrap_or_default()
     }
 
     /// A record of the vault, sealed for whatever the cheat wants.

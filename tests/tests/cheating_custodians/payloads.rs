@@ -2,11 +2,17 @@
 
 use inro_contracts::access::PayloadFault;
 use inro_contracts::transaction::Action;
-use inro_tests::cheats::Cheat;
+use inro_tests::cheats::{Cheat, machine_of};
 use inro_tests::consortium::patient;
 use inro_tests::reading::{CUSTODIAN, READER, Reading};
 
-use super::{assert_an_honest_custodian_hands_over, assert_nothing_is_shown, become_a_cheat, chart, found, replace_custodian};
+use super::{
+    assert_an_honest_custodian_hands_over, assert_nothing_is_shown, assert_the_ledger_holds, become_a_cheat, chart,
+    configure_desk, found, replace_custodian,
+};
+
+/// A node that keeps for others what they cannot hand over at once.
+const INTERMEDIATE: usize = 2;
 
 async fn stage(cheat: Cheat) -> Reading {
     let mut cluster = found(Some(cheat));
@@ -86,6 +92,49 @@ async fn sealed_bytes_of_a_former_access_are_refused_and_reported() {
     assert_caught(&reading, &[PayloadFault::NotForThisAccess]).await;
     assert_caught(&reading, &[PayloadFault::NotForThisAccess]).await;
     assert_an_honest_custodian_hands_over(&mut reading, &chart("first")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payload_that_comes_without_the_ledgers_authorisation_or_with_a_false_one_is_not_taken_and_is_reported() {
+    let mut reading = stage(Cheat::Unproved).await;
+    assert_caught(&reading, &[PayloadFault::Unauthorised]).await;
+    for cheat in [Cheat::Embellishing, Cheat::Undersigning, Cheat::Counterfeiting] {
+        replace_custodian(&mut reading, Some(cheat)).await;
+        assert_caught(&reading, &[PayloadFault::Unauthorised]).await;
+    }
+    assert_an_honest_custodian_hands_over(&mut reading, &chart("first")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_authorised_another_access_authorises_no_other() {
+    let mut reading = stage(Cheat::Borrowing).await;
+    // For the first access it is the right one.
+    let access = reading.granted(&[reading.records[0]]).await;
+    assert_eq!(reading.fetch(&access).await.records[0].state, "ready");
+    assert_caught(&reading, &[PayloadFault::Unauthorised]).await;
+    assert_caught(&reading, &[PayloadFault::Unauthorised]).await;
+    assert_an_honest_custodian_hands_over(&mut reading, &chart("first")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_custodian_offers_without_authorisation_is_taken_from_an_intermediate_that_shows_one() {
+    let mut cluster = found(Some(Cheat::Unproved));
+    let intermediate: toml::Value = machine_of(&cluster, INTERMEDIATE).to_hex().into();
+    for node in [CUSTODIAN, READER] {
+        configure_desk(&mut cluster, node, "intermediates", vec![intermediate.clone()].into());
+    }
+    configure_desk(&mut cluster, INTERMEDIATE, "intermediate", toml::Table::new().into());
+    cluster.start_all().await;
+    let reading = Reading::begin(cluster, &[&chart("first")]).await;
+    reading.grant().await;
+    reading.wait_connected().await;
+    let access = reading.granted(&reading.records).await;
+    let answer = reading.fetch(&access).await;
+    assert_eq!(answer.records[0].state, "ready", "{answer:?}");
+    let reported = |action: &Action| matches!(action, Action::ReportPayload { access: of, .. } if *of == access);
+    reading.wait_journal("the custodian's offer", |event| reported(&event.entry.transaction.transaction.action)).await;
+    assert_eq!(reading.reports(&access).await, [PayloadFault::Unauthorised]);
+    assert_the_ledger_holds(&reading, &[0, 1, 2, 3]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
