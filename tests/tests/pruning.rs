@@ -17,7 +17,7 @@ use inro_contracts::transaction::Action;
 use inro_tests::cluster::{Cluster, PATIENCE, Shape};
 use inro_tests::consortium::{label_of, now, patient};
 use inro_tests::invariants::Verdict;
-use inro_tests::load::{Load, Pace, Told};
+use inro_tests::load::{Load, Pace};
 use inro_tests::process::program;
 
 use crate::evidence::{Inro, act, key_file, request};

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use inro_contracts::bytes::Canonical;
 use inro_evidence::Evidence;
 use inro_genesis::ceremony;
 use inro_tests::liars::{Lie, Stock, certified_fork, lies_at, lies_everywhere, stale};

@@ -4,7 +4,6 @@
 use std::path::Path;
 use std::process::Output;
 
-use inro_contracts::bytes::Canonical;
 use inro_evidence::Evidence;
 use inro_tests::liars::{LIARS, Lie, lies_at};
 use inro_tests::lying_node::LyingNode;

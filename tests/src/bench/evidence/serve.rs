@@ -5,11 +5,11 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use inro_client::evidence::Maker;
+use inro_client::light::Light;
 use inro_contracts::bytes::{List, encode};
 use inro_contracts::id::{Label, TransactionId};
 use inro_contracts::key::SecretKey;
@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 
 use crate::bench::Options;
 use crate::bench::report::{Report, progress, quantile};
-use crate::cluster::{Cluster, Shape};
+use crate::cluster::Cluster;
 use crate::consortium::{label_of, now, patient};
 use crate::treatment::{Kept, ask_for_treatment, facility};
 
@@ -89,8 +89,9 @@ async fn receipt_bytes(cluster: &Cluster) -> usize {
     kept.consent(&custodian, &reader).await.expect("the patient consents");
     let access: TransactionId = ask_for_treatment(&reader, kept.account).await.expect("the access is granted");
     cluster.wait_level(&[0, 1]).await;
-    let made = Maker::new(cluster.client(NODE), &cluster.founding).entry(&access).await.expect("the node proves it");
-    made.bytes.len()
+    let node = cluster.client(NODE).clone().verified_by(Light::new(&cluster.founding));
+    let maker = Maker::new(&node).expect("the node's answers are proved");
+    maker.entry(&access).await.expect("the node proves it").bytes.len()
 }
 
 /// Opens the accounts, and registers a record in each, block after block.
@@ -173,7 +174,7 @@ impl Served<'_> {
             // What makes the statement a file: no change of the validator set, and the kind.
             let begin = encode(&(MAGIC, VERSION, anchor.chain, Start::Genesis, List::<Change, CHANGES_MAX>::default(), KIND));
             let proved = verify(&[begin, body.clone()].concat(), &anchor);
-            proved.is_ok_and(|proved| match proved.statement {
+            proved.is_ok_and(|proved| match proved.statement() {
                 Statement::Journal(journal) => {
                     journal.label == label_of(&self.people[*account]) && journal.events.len() == EVENTS
                 }
