@@ -6,6 +6,7 @@ mod replay;
 use inro_contracts::bytes::{List, Malformed};
 use inro_contracts::genesis::Founding;
 use inro_contracts::id::{Label, TransactionId};
+use inro_contracts::state::StateKey;
 use inro_contracts::time::Height;
 use inro_contracts::tree::StateProof;
 use inro_evidence::make::Unmade;
@@ -89,7 +90,9 @@ impl<'a> Maker<'a> {
     /// That an account does not exist, as of the last block.
     pub async fn absence(&self, label: &Label) -> Result<Made, NoEvidence> {
         let answer = self.node.proved_account(label).await?;
-        if answer.object.is_some() {
+        // A node that is behind may not know yet that the account was opened.
+        let proved = self.light().await?.object(self.node, &StateKey::Account(*label), answer.clone()).await?;
+        if proved.is_some() {
             return Err(NoEvidence::AccountExists);
         }
         let proof = hex::decode(&answer.proof).map_err(|_| Distrust::MalformedProof)?;
