@@ -38,7 +38,7 @@ fn main() {
     let story = story();
     let anchor = story.world.anchor();
     let mut printed = Printed { anchor, bases: Vec::new(), cases: Vec::new() };
-    for (what, stock) in [("journal", story.journal_stock()), ("entry", story.entry_stock())] {
+    for (what, stock) in [("a journal", story.journal_stock()), ("an entry", story.entry_stock())] {
         printed.add(what, &stock, lies_everywhere(&stock, true));
     }
     let (world, stock) = large(EVENTS);
@@ -49,7 +49,7 @@ fn main() {
         let named = lies_at(&stock, place, other).into_iter();
         lies.extend(named.map(|(name, lie)| (format!("{name} {place} {other}, seed {seed}: {}", lie.how), lie)));
     }
-    printed.add("large journal", &stock, lies);
+    printed.add("a large journal", &stock, lies);
     let document = &world.consortium.document;
     let validators = encode(&document.check().expect("the document is sound"));
     let Printed { bases, cases, .. } = printed;
@@ -74,7 +74,7 @@ impl Printed {
         let mut truths =
             [&stock.honest, &stale(stock), &stock.other, &certified_fork(stock)].map(Evidence::to_bytes).into_iter().cycle();
         for (number, (name, lie)) in lies.into_iter().enumerate() {
-            let group = format!("lies about a {what}: {}", name.split(' ').next().unwrap_or_default());
+            let group = format!("lies about {what}: {}", name.split(' ').next().unwrap_or_default());
             if number % TRUE_EVERY == 0
                 && let Some(truth) = truths.next()
             {
