@@ -77,7 +77,7 @@ async fn a_node_that_lies_about_any_event_or_about_its_block_is_refused_by_every
     let mut random = seed::random();
     let speaking = stage.speaking();
     let speaking: Vec<_> = speaking.iter().map(String::as_str).collect();
-    let history = [&["history"], speaking.as_slice()].concat();
+    let history = [&["history"][..], &speaking].concat();
     let events = stage.journal_stock().await.events();
     assert!(events >= 12, "{events} events");
     for place in 0..events {
@@ -100,7 +100,7 @@ async fn a_node_that_lies_about_any_event_or_about_its_block_is_refused_by_every
     }
     let shelf = stage.memory("shelf").display().to_string();
     asked.accepts(Some(stage.journal_stock().await.honest), &history);
-    asked.accepts(None, &[&["fetch", "--out", &shelf], speaking.as_slice()].concat());
+    asked.accepts(None, &[&["fetch", "--out", &shelf][..], &speaking].concat());
     assert_eq!(std::fs::read_dir(&shelf).expect("it was made").count(), stage.reading.records.len(), "the truth can be fetched");
 }
 
