@@ -124,5 +124,4 @@ async fn a_node_that_lies_about_an_entry_or_serves_another_one_is_refused() {
         refused(&asked.inro(command), "another transaction's proof", None);
     }
     assert!(!Path::new(&out).exists(), "nothing was written");
-    assert!(stock.honest.to_bytes() != stock.other.to_bytes());
 }
