@@ -3,7 +3,7 @@
 //! it our hashes and a store of them.
 
 use tlog_tiles::{HashReader, stored_hash_index, stored_hashes, tree_hash};
-use tlog_tiles::{check_record, check_tree, prove_record, prove_tree, record_hash, stored_hash_count};
+use tlog_tiles::{check_record, check_tree, node_hash, prove_record, prove_tree, record_hash, stored_hash_count};
 
 use crate::id::{BlockId, Hash};
 
@@ -92,6 +92,20 @@ pub fn check_consistency(root: &Hash, size: u64, old_root: &Hash, old: u64, proo
     let proof = bounded(size, proof)?;
     check_tree(&proof, size, tlog_tiles::Hash(root.0), old, tlog_tiles::Hash(old_root.0))
         .map_err(|error| HistoryFault::False(error.to_string()))
+}
+
+/// The root over `size + 1` block ids, from the root over the first `size` and the id that joins. `path` is the new id's, as
+/// [`prove_inclusion`] gives it: the complete subtrees of which the old root is made, the smallest first. So whoever believes a
+/// header knows the root that the *next* header will carry.
+pub fn root_after(root: &Hash, size: u64, block: &BlockId, path: &[Hash]) -> Result<Hash, HistoryFault> {
+    let subtrees = bounded(size, path)?;
+    let old = subtrees.iter().copied().reduce(|right, left| node_hash(left, right));
+    // As many subtrees as ones in the size: with another number the same root could be cut into other pieces.
+    if subtrees.len() as u64 != u64::from(size.count_ones()) || old != Some(tlog_tiles::Hash(root.0)) {
+        return Err(HistoryFault::False(format!("the path does not lead to the root over {size} blocks")));
+    }
+    let new = subtrees.iter().fold(record_hash(&block.0), |right, left| node_hash(*left, right));
+    Ok(Hash(new.0))
 }
 
 /// The indexes of the stored hashes that everything after the first `size` block ids reads: whoever only goes on, and proves

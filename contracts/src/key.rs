@@ -61,6 +61,12 @@ impl SecretKey {
     pub fn sign(&self, tag: Tag, statement: &[u8]) -> Signature {
         Signature(self.0.sign(&tag.message(statement)).to_bytes())
     }
+
+    /// Signs bytes as they are, for formats of others that begin with letters of their own (C2SP cosignatures). What is signed
+    /// under a tag begins with the tag's length, which is no letter, so neither can be taken for the other.
+    pub fn sign_untagged(&self, message: &[u8]) -> Signature {
+        Signature(self.0.sign(message).to_bytes())
+    }
 }
 
 impl fmt::Debug for SecretKey {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use inro_contracts::history::{
-    HistoryReader, append, check_consistency, check_inclusion, leaf_index, prove_consistency, prove_inclusion, root,
+    HistoryReader, append, check_consistency, check_inclusion, leaf_index, prove_consistency, prove_inclusion, root, root_after,
 };
 use inro_contracts::id::{BlockId, Hash};
 use inro_contracts::merkle::leaf_hash;
@@ -41,6 +41,28 @@ fn roots_are_those_of_rfc_6962() {
         assert_eq!(root(&store, size as u64), Ok(plain_root(&leaves[..size])));
         assert_eq!(store.0.get(&leaf_index(size as u64 - 1)), Some(&leaves[size - 1]));
     }
+}
+
+#[test]
+fn the_next_root_follows_from_a_root_its_subtrees_and_one_more_block_and_from_nothing_else() {
+    let store = store(70);
+    for size in 1..70 {
+        let old = root(&store, size).expect("stored");
+        let path = prove_inclusion(&store, size + 1, size).expect("stored");
+        assert_eq!(root_after(&old, size, &block(size), &path), root(&store, size + 1));
+        assert_ne!(root_after(&old, size, &block(99), &path), root(&store, size + 1));
+        assert!(root_after(&old, size, &block(size), &path[1..]).is_err());
+        assert!(root_after(&old, size | 1 << 20, &block(size), &path).is_err(), "a size with another number of subtrees");
+        let longer = [path.as_slice(), &[old]].concat();
+        assert!(root_after(&old, size, &block(size), &longer).is_err());
+        for place in 0..path.len() {
+            let mut altered = path.clone();
+            altered[place].0[7] ^= 1;
+            assert!(root_after(&old, size, &block(size), &altered).is_err());
+        }
+    }
+    assert!(root_after(&Hash([0; 32]), 0, &block(0), &[]).is_err(), "the history begins with the genesis");
+    assert!(root_after(&Hash([0; 32]), u64::MAX, &block(0), &[Hash([0; 32]); 64]).is_err());
 }
 
 #[test]
