@@ -52,8 +52,9 @@ const ARROWS: [(&str, &[&str]); 12] = [
 
 /// What the pure crates may use: encodings, hashes, trees, signatures. No clock, no input or output, no threads, no randomness of
 /// its own.
-const PURE: [&str; 14] = [
+const PURE: [&str; 15] = [
     "anyhow",
+    "base64",
     "blake3",
     "borsh",
     "ed25519-dalek",

@@ -5,16 +5,19 @@
 //! steps of `docs/spec/evidence.md` one after the other; the first that fails names the fault, and tells a *malformed* file from a
 //! *false* one. Nothing is asked of anybody.
 //!
-//! [`Walk`] follows the validator sets without any file, for whoever follows a living ledger.
+//! [`Walk`] follows the validator sets without any file, for whoever follows a living ledger. [`checkpoint`] and [`policy`] are the
+//! forms in which witnesses vouch for its history.
 //!
 //! What it refuses to do: to read a file, to ask the time, to say whether a proof is recent enough, to pass over a byte.
 
+pub mod checkpoint;
 mod decision;
 mod file;
 mod follow;
 mod history;
 mod journal;
 pub mod make;
+pub mod policy;
 mod proved;
 mod step;
 mod trust;

@@ -4,6 +4,7 @@ mod bits;
 // The same liars as those of the whole-system tests.
 #[path = "../../../tests/src/liars/mod.rs"]
 mod liars;
+mod checkpoints;
 mod pages;
 mod tampering;
 mod vectors;
