@@ -30,13 +30,13 @@ pub async fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener
 }
 
 /// A listener that holds newcomers back while too many connections are open.
-pub(super) struct BoundedListener {
+pub(crate) struct BoundedListener {
     listener: TcpListener,
     places: Arc<Semaphore>,
 }
 
 impl BoundedListener {
-    pub(super) fn new(listener: TcpListener, connections_max: usize) -> Self {
+    pub(crate) fn new(listener: TcpListener, connections_max: usize) -> Self {
         Self { listener, places: Arc::new(Semaphore::new(connections_max)) }
     }
 }
@@ -60,7 +60,7 @@ impl Listener for BoundedListener {
 }
 
 /// A connection that gives its place back when it ends.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     _place: Option<OwnedSemaphorePermit>,
 }

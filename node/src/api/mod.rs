@@ -41,7 +41,8 @@ use crate::metrics::{self, Metrics};
 use crate::store::{Snapshot, Store};
 
 use gate::Gate;
-use listen::{BoundedListener, Client};
+pub(crate) use listen::BoundedListener;
+use listen::Client;
 pub use listen::{CannotListen, bind};
 use problem::Problem;
 pub use start::{ApiFault, OwnKeys, Running, start};

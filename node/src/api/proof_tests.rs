@@ -6,7 +6,7 @@ use inro_contracts::certificate::Certificate;
 use inro_contracts::entry::Entry;
 use inro_contracts::fixture::patient;
 use inro_contracts::genesis::GenesisDocument;
-use inro_contracts::history::{check_consistency, check_inclusion};
+use inro_contracts::history::{check_consistency, check_inclusion, root_after};
 use inro_contracts::id::Hash;
 use inro_contracts::merkle::{InclusionProof, leaf_hash};
 use inro_contracts::state::Members;
@@ -123,7 +123,26 @@ async fn two_headers_are_proved_consistent() {
     for path in ["/v1/history/0/3", "/v1/history/3/3", "/v1/history/4/3", "/v1/history/x/3"] {
         assert_eq!(house.get(path).await.problem().0, 400, "{path}");
     }
-    assert_eq!(house.get("/v1/history/3/7").await.problem(), (404, "not-found".into(), None));
+    assert_eq!(house.get("/v1/history/3/8").await.problem(), (404, "not-found".into(), None));
+}
+
+#[tokio::test]
+async fn the_last_block_is_proved_in_the_history_of_the_next_one() {
+    let house = house();
+    for _ in 0..6 {
+        house.commit(&[]);
+    }
+    let last: Header = serde_json::from_value(house.get("/v1/headers/6").await.json()).unwrap();
+    let hashes = async |path: &str, name: &str| -> Vec<Hash> {
+        serde_json::from_value(house.get(path).await.json()[name].clone()).unwrap()
+    };
+    let (own, old) = (hashes("/v1/history/6/7", "inclusion").await, hashes("/v1/history/3/7", "consistency").await);
+    let root = root_after(&last.history_root, 6, &last.id(), &own).unwrap();
+    let third: Header = serde_json::from_value(house.get("/v1/headers/3").await.json()).unwrap();
+    check_consistency(&root, 7, &third.history_root, 3, &old).unwrap();
+    house.commit(&[]);
+    let next: Header = serde_json::from_value(house.get("/v1/headers/7").await.json()).unwrap();
+    assert_eq!(next.history_root, root);
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ pub(super) async fn entry(State(api): State<Api>, Path(id): Path<String>) -> Res
 }
 
 /// `GET /v1/history/{older}/{newer}`: that the older block is in the newer header's history, and that the older header's history
-/// is the beginning of it.
+/// is the beginning of it. The newer header may be the next one, which does not exist yet: its history follows from the last one.
 pub(super) async fn history(
     State(api): State<Api>,
     Path((older, newer)): Path<(String, String)>,
@@ -104,7 +104,7 @@ pub(super) async fn history(
     }
     api.read(move |snapshot| {
         let missing = || Problem::not_found("block");
-        if newer > snapshot.tip().height {
+        if newer > snapshot.tip().height.next() {
             return Err(missing());
         }
         let inclusion = snapshot.prove_history(newer, older)?.ok_or_else(missing)?;
