@@ -113,15 +113,21 @@ pub fn create(path: &Path, bytes: &[u8], audience: Audience) -> Result<(), FileF
 
 /// Replaces a file by new bytes in one step: after a crash either the old file or the new one is there.
 pub fn replace(path: &Path, bytes: &[u8], audience: Audience) -> Result<(), FileFault> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
+    let beside = successor(path);
     create(&beside, bytes, audience)?;
     fs::rename(&beside, path).and_then(|()| sync_folder(path)).map_err(|error| FileFault::System {
         path: path.into(),
         act: "replaced",
         error,
     })
+}
+
+/// Where [`replace`] writes the new file before it takes the old one's place. A crash can leave it there, and then nothing is
+/// replaced until somebody removes it: two writers at once would otherwise mix.
+pub fn successor(path: &Path) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    beside.into()
 }
 
 /// Makes a folder for secrets (mode 0700) if there is none; refuses one in which others could put or swap files.

@@ -1,4 +1,4 @@
-//! A node of an Inro ledger: its storage, its mempool, its API and the daemon that runs them.
+//! A node of an Inro ledger: its storage, its mempool, its API and the daemon that runs them; and a witness, which holds no data.
 
 pub mod admission;
 pub mod api;
@@ -11,3 +11,4 @@ pub mod logging;
 pub mod mempool;
 pub mod metrics;
 pub mod store;
+pub mod witness;

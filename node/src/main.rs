@@ -1,13 +1,19 @@
-//! `inro-node`: runs a node of an Inro ledger.
+//! `inro-node`: runs a node of an Inro ledger, or a witness of its history.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::{Parser, Subcommand};
-use inro_node::config::Config;
+use clap::{Args, Parser, Subcommand};
+use inro_genesis::keyfile::PassphraseSource;
+use inro_node::config::{Config, Log};
+use inro_node::witness::{self, Settings};
 use inro_node::{daemon, logging};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+
+const PASSPHRASE_VARIABLE: &str = "INRO_PASSPHRASE";
 
 /// Runs a node of an Inro ledger: a validator, or an observer that follows without voting.
 #[derive(Parser)]
@@ -64,6 +70,40 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
     },
+    /// Vouches for the ledger's history without holding its data: checks the nodes' headers from the founding document on and
+    /// serves a cosigned checkpoint (C2SP `tlog-cosignature`) until it is told to stop.
+    ///
+    /// Example: inro-node witness --genesis genesis.json --name witness.example.org/1 --key witness.pem --state witness.state --node http://10.0.0.1:8500 --node http://10.0.1.1:8500 --listen 0.0.0.0:8600
+    Witness(WitnessArguments),
+}
+
+/// What a witness is told.
+#[derive(Args)]
+struct WitnessArguments {
+    /// The founding document.
+    #[arg(long, value_name = "FILE")]
+    genesis: PathBuf,
+    /// The witness's name, as policies and cosignatures carry it. The address without its scheme is usual.
+    #[arg(long)]
+    name: String,
+    /// The key file, made with `inro key new`. The key signs nothing else and is used by no other witness.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// A file (mode 0600) with the passphrase of the key file. Otherwise the variable INRO_PASSPHRASE, otherwise a prompt.
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    /// The file in which the witness remembers what it cosigned. Never go back to an older copy of it.
+    #[arg(long, value_name = "FILE")]
+    state: PathBuf,
+    /// A node to ask; several, of different members, are better.
+    #[arg(long = "node", value_name = "URL", required = true)]
+    nodes: Vec<String>,
+    /// Where the cosigned checkpoint is served.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8600")]
+    listen: SocketAddr,
+    /// How long to wait between two looks at the nodes, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(50..=3_600_000))]
+    every: u64,
 }
 
 /// Nodes allocate much, in many threads; this allocator takes a fraction of the system's time for it.
@@ -76,6 +116,7 @@ fn main() -> ExitCode {
         Command::Check { config } => report(&config, daemon::check),
         Command::AllowVoting { config, .. } => report(&config, daemon::allow_voting),
         Command::Export { config, data, to } => export(config.as_deref(), data, &to),
+        Command::Witness(arguments) => run_witness(arguments),
     }
 }
 
@@ -104,23 +145,44 @@ fn run(path: &Path) -> ExitCode {
     if let Err(error) = logging::start(&config.log) {
         return complain(&error, 1);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return complain(&error, 1),
+    match until_stopped(|stop| daemon::run(config, daemon::Adversary::default(), stop)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(fault)) => complain(&fault, if fault.is_bad_input() { 2 } else { 1 }),
+        Err(error) => complain(&error, 1),
+    }
+}
+
+fn run_witness(arguments: WitnessArguments) -> ExitCode {
+    let WitnessArguments { genesis, name, key, passphrase_file, state, nodes, listen, every } = arguments;
+    let passphrase = match passphrase_file {
+        Some(path) => PassphraseSource::File(path),
+        None if std::env::var_os(PASSPHRASE_VARIABLE).is_some() => PassphraseSource::Environment(PASSPHRASE_VARIABLE.into()),
+        None => PassphraseSource::Prompt,
     };
+    if let Err(error) = logging::start(&Log::default()) {
+        return complain(&error, 1);
+    }
+    let settings = Settings { genesis, name, key, passphrase, state, nodes, listen, every: Duration::from_millis(every) };
+    match until_stopped(|stop| witness::run(settings, stop)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(fault)) => complain(&fault, if fault.is_bad_input() { 2 } else { 1 }),
+        Err(error) => complain(&error, 1),
+    }
+}
+
+/// Runs something until it ends or a signal tells it to.
+fn until_stopped<F: Future>(work: impl FnOnce(watch::Receiver<bool>) -> F) -> std::io::Result<F::Output> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(async move {
             wait_for_signal().await;
             stop.send_replace(true);
         });
-        daemon::run(config, daemon::Adversary::default(), stopped).await
+        work(stopped).await
     });
-    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => complain(&fault, if fault.is_bad_input() { 2 } else { 1 }),
-    }
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    Ok(outcome)
 }
 
 /// Does something with the configuration that ends with a sentence.
