@@ -3,6 +3,7 @@
 use inro_client::ClientError;
 use inro_client::evidence::{NoEvidence, NoReceipt};
 use inro_client::light::Distrust;
+use inro_client::light::witness::NotWitnessed;
 use inro_client::verify::FalseAnswer;
 use inro_client::wallet::WalletFault;
 use inro_client::wallet::scan::ScanFault;
@@ -141,6 +142,12 @@ impl From<NoReceipt> for Fault {
             NoReceipt::OfAnother => Self::refused(fault.to_string())
                 .in_japanese("この閲覧の受領証ではありません。渡した相手を信用せず、ノードの管理者に知らせてください。"),
         }
+    }
+}
+
+impl From<NotWitnessed> for Fault {
+    fn from(fault: NotWitnessed) -> Self {
+        Self::refused(fault.to_string()).in_japanese(words::not_witnessed_in_japanese(&fault))
     }
 }
 

@@ -522,7 +522,7 @@ fn problem_of(answer: &HttpAnswer) -> Problem {
 }
 
 /// The error that the system gave, without the layers around it.
-fn innermost(error: &reqwest::Error) -> String {
+pub(crate) fn innermost(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;

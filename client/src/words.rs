@@ -2,6 +2,7 @@
 
 use inro_client::ClientError;
 use inro_client::evidence::NoEvidence;
+use inro_client::light::witness::{NotWitnessed, Uncovered};
 use inro_client::light::{Distrust, Remark};
 use inro_client::wallet::{BadWords, WORDS, WalletFault};
 use inro_genesis::ceremony::CeremonyFault;
@@ -70,6 +71,8 @@ words! {
     ReceiptVerified: "Receipt, verified: {}", "閲覧の受領証（検証済み）: {}";
     ReceiptUnverified: "Receipt, not verified (name the founding document with --genesis, or the ledger's id with --chain): {}",
         "閲覧の受領証（未検証。検証するには --genesis で設立文書、または --chain で台帳のIDを指定してください）: {}";
+    Witnessed: "Block {} is witnessed as the policy asks: {}.", "ブロック {} は方針の求める証人に確認されています: {}";
+    WitnessedBy: "cosigned by       {} ({} blocks)", "連署した証人       {}（{} ブロック）";
     Waiting: "waiting for the block …", "ブロックへの記録を待っています …";
     CommittedIn: "Committed in block {}.", "ブロック {} に記録されました。";
     Submitted: "Submitted; not waited for.", "送信しました（記録は待っていません）。";
@@ -231,6 +234,30 @@ pub fn file_fault_in_japanese(fault: &FileFault) -> Option<String> {
             format!("{path} は他の利用者が読めます（モード {mode:04o}）。実行してください: chmod 600 {path}")
         }
     })
+}
+
+/// Which witnesses do not cover a block, and why.
+pub fn not_witnessed_in_japanese(fault: &NotWitnessed) -> String {
+    let because = |why: &Uncovered| match why {
+        Uncovered::Unasked => "問い合わせていません".into(),
+        Uncovered::NoAddress => "方針ファイルにアドレスがありません".into(),
+        Uncovered::Unreachable(why) => format!("応答がありません（{why}）"),
+        Uncovered::Refuses(status) => format!("チェックポイントを出しません（状態 {status}）。理由は /health にあります"),
+        Uncovered::False(bad) => format!("署名または形式が正しくありません（{bad}）"),
+        Uncovered::OtherLedger => "別の台帳の証人です".into(),
+        Uncovered::Behind(size) => format!("まだ追いついていません（{size} ブロックまで連署）"),
+        Uncovered::Unproved(why) => format!("ノードより先に進んでいて、ノードが証明を出しません（{why}）"),
+        Uncovered::OtherHistory(size) => {
+            format!("別の履歴に連署しています（ノードの証明では、その {size} ブロックにこのブロックがありません）")
+        }
+    };
+    let missing: Vec<_> = fault.missing.iter().map(|(name, why)| format!("{name}: {}", because(why))).collect();
+    let (height, needed) = (fault.height, &fault.needed);
+    format!(
+        "ブロック {height} は方針の求める証人（{needed}）に確認されていません。{}。この応答に頼らず、別のノードに問い合わせてください。\
+         別の履歴に連署した証人がいれば、その運営者に連絡してください。",
+        missing.join("、")
+    )
 }
 
 /// What is wrong with a key, for those faults that have a Japanese sentence.

@@ -8,6 +8,7 @@ use inro_contracts::id::{ChainId, Hash, OrganisationId};
 use inro_contracts::key::PublicKey;
 use inro_contracts::organisation::Practitioner;
 use inro_contracts::tag::Tag;
+use inro_evidence::checkpoint::VerifierKey;
 use inro_genesis::keyfile::{self, KeyFault};
 use serde_json::json;
 
@@ -34,6 +35,15 @@ pub enum KeyCommand {
         /// Also open it, to check the passphrase.
         #[arg(long)]
         open: bool,
+    },
+    /// Show a witness's key as policies name it. The key signs nothing else and is used by no other witness.
+    #[command(after_help = "Example:\n  inro key vkey witness.pem --name witness.example.org/1")]
+    Vkey {
+        /// The key file.
+        file: PathBuf,
+        /// The witness's name: the same as for `inro-node witness`.
+        #[arg(long)]
+        name: String,
     },
     /// Encrypt a key file under another passphrase.
     #[command(after_help = "Example:\n  inro key change-passphrase keys/authority.pem --new-passphrase-file new-passphrase")]
@@ -74,6 +84,7 @@ pub async fn run(common: &Common, console: &Console, command: KeyCommand) -> Res
     match command {
         KeyCommand::New { file } => new(common, console, file),
         KeyCommand::Show { file, open } => show(common, console, file, open),
+        KeyCommand::Vkey { file, name } => vkey(common, console, file, &name),
         KeyCommand::ChangePassphrase { file, new_passphrase_file } => change(common, console, file, new_passphrase_file),
         KeyCommand::Possess { subject, key } => possess(common, console, subject, key).await,
         KeyCommand::Agree { custodian, key, custodial } => agree(common, console, custodian, key, custodial).await,
@@ -111,6 +122,14 @@ fn show(common: &Common, console: &Console, file: PathBuf, open: bool) -> Result
     ]);
     let value = json!({ "public": public, "organisation": organisation, "practitioner": practitioner, "account": account });
     console.print(&lines, &value);
+    Ok(())
+}
+
+/// The key is opened: what goes into others' policies must be the key that the witness will sign with.
+fn vkey(common: &Common, console: &Console, file: PathBuf, name: &str) -> Result<(), Fault> {
+    let public = common.open(&file)?.public();
+    let vkey = VerifierKey::new(name, public).map_err(|error| Fault::bad_input(error.to_string()))?.to_string();
+    console.print(std::slice::from_ref(&vkey), &json!({ "name": name, "public": public, "vkey": vkey }));
     Ok(())
 }
 

@@ -22,6 +22,7 @@ mod record;
 mod review;
 mod speaker;
 mod wallet;
+mod witnesses;
 
 use clap::{Parser, Subcommand};
 
@@ -86,6 +87,8 @@ enum Command {
     /// Files that prove something about the ledger to anybody, without a network.
     #[command(subcommand)]
     Evidence(evidence::EvidenceCommand),
+    /// Is the newest block witnessed as a policy asks? Says which witnesses cosigned it, or which did not and why.
+    Witnesses(witnesses::WitnessesArguments),
     /// Check an evidence file: what it proves, by whose signatures, up to which time. Reads no network.
     Verify(evidence::VerifyArguments),
 }
@@ -111,6 +114,7 @@ pub fn run(cli: Cli, console: &Console) -> Result<(), Fault> {
         Command::History(arguments) => online(history::run(&common, console, arguments)),
         Command::Audit(arguments) => audit::run(&common, console, &arguments),
         Command::Evidence(command) => online(evidence::run(&common, console, command)),
+        Command::Witnesses(arguments) => online(witnesses::run(&common, console, arguments)),
         Command::Verify(arguments) => evidence::run_verify(&common, console, &arguments),
     }
 }

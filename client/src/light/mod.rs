@@ -10,6 +10,7 @@
 mod distrust;
 mod fork;
 mod memory;
+pub mod witness;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
