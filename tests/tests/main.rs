@@ -24,3 +24,4 @@ mod transfers;
 #[path = "../../contracts/evidence/tests/world.rs"]
 #[allow(dead_code)]
 mod world;
+mod witness;
