@@ -20,8 +20,9 @@ mod pruning;
 mod receipts;
 mod silence;
 mod transfers;
+mod witness;
 // The small ledger of the tests of evidence.
 #[path = "../../contracts/evidence/tests/world.rs"]
 #[allow(dead_code)]
 mod world;
-mod witness;
+
