@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::Args;
 use inro_client::NodeClient;
 use inro_client::desk::Desk;
+use inro_client::light::witness::Witnesses;
 use inro_client::light::{Freshness, Light, Memory};
 use inro_contracts::account::Possession;
 use inro_contracts::genesis::{Founding, GenesisDocument};
@@ -17,7 +18,7 @@ use inro_genesis::ceremony;
 use inro_genesis::keyfile::{self, PassphraseSource};
 use serde::de::DeserializeOwned;
 
-use crate::command::expect_chain;
+use crate::command::{expect_chain, read_policy};
 use crate::fault::Fault;
 use crate::output::Console;
 use crate::words::{self, Language, Word};
@@ -65,6 +66,9 @@ pub struct Common {
     /// Also believe a node whose last block is older than ten minutes.
     #[arg(long, global = true)]
     pub allow_old: bool,
+    /// A policy of witnesses (C2SP tlog-policy): no block is believed that too few of them cosigned.
+    #[arg(long, global = true, env = "INRO_WITNESS_POLICY", value_name = "FILE")]
+    pub witness_policy: Option<PathBuf>,
     /// A file (mode 0600) with the passphrase of the key files. Otherwise the variable INRO_PASSPHRASE, otherwise a prompt.
     #[arg(long, global = true, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
@@ -129,6 +133,10 @@ impl Common {
         };
         let fresh = Freshness { now: now(), age_ms_max: BLOCK_AGE_MS_MAX };
         let light = if self.allow_old { light } else { light.with_freshness(fresh) };
+        let light = match &self.witness_policy {
+            Some(path) => light.with_witnesses(Witnesses::new(read_policy(path)?)?),
+            None => light,
+        };
         Ok(Some(match self.memory_folder() {
             Some(folder) => light.with_memory(Memory::in_folder(folder)),
             None => light,

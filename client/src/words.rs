@@ -335,6 +335,7 @@ pub fn distrust_in_japanese(distrust: &Distrust) -> Option<String> {
         Distrust::Discontinued { older, newer } => format!(
             "ブロック {newer} はブロック {older} の台帳の続きではありません。どちらのノードも信用せず、参加組織に知らせてください。"
         ),
+        Distrust::NotWitnessed(fault) => not_witnessed_in_japanese(fault),
         Distrust::NoNode => "どのノードからも応答がありません。--node を確認してください。".into(),
         _ => "ノードの応答は証明と合いません。このノードを信用せず、別のノードに尋ねてください。".into(),
     })

@@ -109,6 +109,10 @@ async fn two_of_three_witnesses_are_enough_and_one_is_not_and_a_restarted_one_go
     let sentence = said["error"]["detail"].as_str().expect("a sentence");
     assert!(!held && sentence.contains("south does not answer") && sentence.contains("east does not answer"), "{sentence}");
 
+    // What a policy refuses is not shown by any command.
+    let (held, said) = inro(&cluster, &["organisations", "--witness-policy", &file.display().to_string()]);
+    assert!(!held && said["error"]["detail"].as_str().is_some_and(|said| said.contains("not witnessed")), "{said}");
+
     // An older block than the one it went away with is as well covered as before, as soon as it is back.
     witnesses[2].start(&all_nodes(&cluster));
     let after = witnesses[2].wait_size(before.size + 1).await.checkpoint;

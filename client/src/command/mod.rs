@@ -31,6 +31,7 @@ use crate::fault::Fault;
 use crate::output::Console;
 
 pub use act::expect_chain;
+pub use witnesses::read_policy;
 
 /// Make keys, found a ledger, read it through a node, and act on it.
 #[derive(Debug, Parser)]

@@ -5,6 +5,7 @@ use inro_contracts::time::Height;
 use inro_contracts::tree::FalseStateProof;
 
 use super::fork::Fork;
+use super::witness::NotWitnessed;
 use crate::ClientError;
 use crate::verify::FalseAnswer;
 
@@ -84,6 +85,9 @@ pub enum Distrust {
     /// The node's founding document is none.
     #[error("the node's founding document does not found a ledger; ask another node, or name the document with --genesis")]
     Genesis,
+    /// Too few of the witnesses that a policy names cover the block.
+    #[error(transparent)]
+    NotWitnessed(Box<NotWitnessed>),
     /// No node was named, or none answers.
     #[error("none of the nodes answers; check --node")]
     NoNode,
@@ -95,6 +99,12 @@ impl From<ClientError> for Distrust {
             ClientError::Distrust(distrust) => *distrust,
             error => Self::Client(error),
         }
+    }
+}
+
+impl From<NotWitnessed> for Distrust {
+    fn from(fault: NotWitnessed) -> Self {
+        Self::NotWitnessed(Box::new(fault))
     }
 }
 

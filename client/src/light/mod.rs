@@ -3,7 +3,7 @@
 //! A header is believed if it is certified by the validator set of its height; the sets are followed change by change (the walk of
 //! `inro_evidence`), so a node can withhold, but not invent. Every believed header must continue, or be continued by, the newest one
 //! that was believed before, here, at another node, or in an earlier run ([`Memory`]): two that do not are kept as evidence that
-//! names who signed twice. A node whose last block is old, or older than what was seen, is not believed to show the ledger as it is.
+//! names who signed twice. Where a policy demands witnesses, a header is believed only when enough of them cover it. A node whose last block is old, or older than what was seen, is not believed to show the ledger as it is.
 //!
 //! Give a [`Light`] to a node's client with [`NodeClient::verified_by`]: what that client answers is then proved, or an error.
 
@@ -38,6 +38,7 @@ use crate::{ClientError, NodeClient};
 pub use distrust::Distrust;
 pub use fork::Fork;
 pub use memory::Memory;
+use witness::Witnesses;
 
 /// A node whose last block is this much older than the newest that was seen does not show the ledger as it is.
 const BEHIND_MS_MAX: u64 = 60_000;
@@ -98,6 +99,9 @@ pub struct Light {
     newest: Option<Newest>,
     memory: Option<Memory>,
     fresh: Option<Freshness>,
+    witnesses: Option<Witnesses>,
+    /// Up to which height witnesses cover the ledger; what comes before a witnessed block is witnessed with it.
+    witnessed: Height,
     oldest: Option<(Height, Time)>,
     remarks: Vec<Remark>,
 }
@@ -137,12 +141,30 @@ impl Light {
 
     fn begin(founding: Arc<Founding>, anchor: Anchor, start: Start, walk: Walk) -> Self {
         let (changes, remarks) = (Vec::new(), Vec::new());
-        Self { founding, anchor, start, walk, changes, newest: None, memory: None, fresh: None, oldest: None, remarks }
+        Self {
+            founding,
+            anchor,
+            start,
+            walk,
+            changes,
+            newest: None,
+            memory: None,
+            fresh: None,
+            witnesses: None,
+            witnessed: Height(0),
+            oldest: None,
+            remarks,
+        }
     }
 
     /// Refuses answers as of an old block.
     pub fn with_freshness(self, fresh: Freshness) -> Self {
         Self { fresh: Some(fresh), ..self }
+    }
+
+    /// Believes no block that too few of these witnesses cover.
+    pub fn with_witnesses(self, witnesses: Witnesses) -> Self {
+        Self { witnesses: Some(witnesses), ..self }
     }
 
     /// Remembers the newest header for the next run, and begins with what an earlier run remembered.
@@ -254,8 +276,18 @@ impl Light {
             self.follow(node, &certified.header).await?;
         }
         let signed = self.walk.certify_older(certified)?;
+        // First the place: a fork leaves evidence, and says more than that witnesses do not cover it.
         self.place(node, certified, signed.block).await?;
+        self.require_witnesses(node, &certified.header).await?;
         Ok(signed)
+    }
+
+    async fn require_witnesses(&mut self, node: &NodeClient, header: &Header) -> Result<(), Distrust> {
+        if let Some(witnesses) = self.witnesses.as_ref().filter(|_| header.height > self.witnessed) {
+            witnesses.require(&node.unverified(), header).await?;
+            self.witnessed = header.height;
+        }
+        Ok(())
     }
 
     /// The same for a header and a certificate that came apart.
