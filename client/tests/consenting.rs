@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::desk::Desk;
+use crate::desk::{Desk, error};
 use crate::stand_in_node::StandIn;
 
 /// How the name of a receipt ends.
@@ -15,11 +15,6 @@ const NOTE: &str = "blood pressure 120/80, and a text long enough to break off i
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
-}
-
-fn error(err: &str) -> Value {
-    // What was remarked before stands in lines of its own.
-    serde_json::from_str::<Value>(err.trim_end().lines().last().unwrap()).unwrap()["error"].clone()
 }
 
 fn organisation(desk: &Desk, number: u16) -> String {
@@ -100,7 +95,8 @@ fn a_patient_grants_seals_and_revokes_at_all_facilities_in_one_step() {
     assert_eq!(revoked.as_array().unwrap().len(), 2);
     denied("--purpose TREAT", "D-1.7");
     let history = desk.ok(&format!("history --account {label} --wallet hanako.wallet --genesis genesis.json"));
-    for part in ["you: permitted Hospital 3", "physician", "of Hospital 3: asked to read for treatment: denied, D-1.7", "Proved"]
+    for part in
+        ["you: permitted Hospital 3", "physician", "of Hospital 3: asked to read for treatment: denied, D-1.7", "Verified"]
     {
         assert!(history.contains(part), "{part} in {history}");
     }

@@ -79,3 +79,8 @@ impl Desk {
         answer.err
     }
 }
+
+/// The error in what a command said with `--json`: it stands in the last line, after what was remarked.
+pub fn error(err: &str) -> Value {
+    serde_json::from_str::<Value>(err.trim_end().lines().last().unwrap()).unwrap()["error"].clone()
+}

@@ -313,7 +313,7 @@ impl Ledger {
         json!({
             "chain": self.chain, "ledger": self.name, "height": self.tip.height, "time": self.tip.time, "block": self.tip.block,
             "state_root": state_root, "validator": true, "organisation": null, "peer": self.secrets[0].public(),
-            "syncing": false, "peers_connected": 3, "mempool": { "transactions": 0, "bytes": 0 }, "version": "0.1.0",
+            "syncing": false, "whole_from": 1, "peers_connected": 3, "mempool": { "transactions": 0, "bytes": 0 }, "version": "0.1.0",
         })
     }
 }

@@ -32,14 +32,18 @@ impl Memory {
         Self { folder: folder.into() }
     }
 
-    fn head(&self, chain: &ChainId) -> PathBuf {
-        self.folder.join(format!("{}.head.inro", chain.to_hex()))
+    fn head(&self, chain: &ChainId, start: &Start) -> PathBuf {
+        let chain = chain.to_hex();
+        self.folder.join(match start {
+            Start::Genesis => format!("{chain}.head.inro"),
+            Start::Pinned { header, .. } => format!("{chain}.head-from-{}.inro", header.id().to_hex()),
+        })
     }
 
     /// What was remembered, if it is there and true.
     pub(super) fn recall(&self, anchor: &Anchor, start: &Start) -> Option<Remembered> {
         let mut bytes = Vec::new();
-        fs::File::open(self.head(&anchor.chain)).ok()?.take(BYTES_MAX).read_to_end(&mut bytes).ok()?;
+        fs::File::open(self.head(&anchor.chain, start)).ok()?.take(BYTES_MAX).read_to_end(&mut bytes).ok()?;
         let evidence = Evidence::from_bytes(&bytes).ok()?;
         if evidence.start != *start {
             return None;
@@ -57,7 +61,7 @@ impl Memory {
         let changes = List::new(before.cloned().collect()).map_err(io::Error::other)?;
         let statement = Statement::Validators(Box::new(newest.clone()));
         let evidence = Evidence { chain: anchor.chain, start: start.clone(), changes, statement };
-        self.write(&self.head(&anchor.chain), &evidence.to_bytes())
+        self.write(&self.head(&anchor.chain, start), &evidence.to_bytes())
     }
 
     /// Keeps the evidence of a fork; gives the file's path.

@@ -3,7 +3,8 @@
 //! A header is believed if it is certified by the validator set of its height; the sets are followed change by change (the walk of
 //! `inro_evidence`), so a node can withhold, but not invent. Every believed header must continue, or be continued by, the newest one
 //! that was believed before, here, at another node, or in an earlier run ([`Memory`]): two that do not are kept as evidence that
-//! names who signed twice. Where a policy demands witnesses, a header is believed only when enough of them cover it. A node whose last block is old, or older than what was seen, is not believed to show the ledger as it is.
+//! names who signed twice. Where a policy demands witnesses, a header is believed only when enough of them cover it. A node whose
+//! last block is old, or older than what was seen, is not believed to show the ledger as it is.
 //!
 //! Give a [`Light`] to a node's client with [`NodeClient::verified_by`]: what that client answers is then proved, or an error.
 
