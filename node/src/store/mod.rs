@@ -31,7 +31,7 @@ use inro_contracts::time::Height;
 use inro_contracts::transaction::VerifiedTransaction;
 use inro_contracts::vote::DoubleSign;
 use rocksdb::perf::{PerfStatsLevel, set_perf_stats};
-use rocksdb::{DB, Direction, IteratorMode, ReadOptions, WriteBatch, WriteOptions, checkpoint::Checkpoint};
+use rocksdb::{DB, DBPinnableSlice, Direction, IteratorMode, ReadOptions, WriteBatch, WriteOptions, checkpoint::Checkpoint};
 
 pub use check::CheckReport;
 pub use error::StoreError;
@@ -508,6 +508,16 @@ impl Inner {
 
     fn find_as_of(&self, view: &ReadOptions, family: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.db.get_cf_opt(self.family(family)?, key, view).map_err(|error| self.failed("read", &error))
+    }
+
+    /// The same where the database has it, for what is large and of which a part is wanted.
+    fn find_pinned(
+        &self,
+        view: &ReadOptions,
+        family: &'static str,
+        key: &[u8],
+    ) -> Result<Option<DBPinnableSlice<'_>>, StoreError> {
+        self.db.get_pinned_cf_opt(self.family(family)?, key, view).map_err(|error| self.failed("read", &error))
     }
 
     fn find_prefix(&self, family: &'static str, prefix: &[u8], limit: usize) -> Result<Vec<Row>, StoreError> {

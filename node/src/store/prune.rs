@@ -46,14 +46,43 @@ impl Slot {
     }
 }
 
-/// The slots of a page. An entry has a signature of 64 bytes, so what has 32 is a hash.
+impl From<Vec<u8>> for Slot {
+    /// An entry has a signature of 64 bytes, so what has 32 is a hash.
+    fn from(item: Vec<u8>) -> Self {
+        match <[u8; 32]>::try_from(item.as_slice()) {
+            Ok(leaf) => Self::Dropped(Hash(leaf)),
+            Err(_) => Self::Whole(item),
+        }
+    }
+}
+
+/// The slots of a page.
 pub(super) fn slots(page: &[u8]) -> Result<Vec<Slot>, StoreError> {
-    let items: Vec<Vec<u8>> = borsh::from_slice(page).map_err(|_| StoreError::damaged("a page of entries does not parse"))?;
-    let slot = |item: Vec<u8>| match <[u8; 32]>::try_from(item.as_slice()) {
-        Ok(leaf) => Slot::Dropped(Hash(leaf)),
-        Err(_) => Slot::Whole(item),
-    };
-    Ok(items.into_iter().map(slot).collect())
+    let items: Vec<Vec<u8>> = borsh::from_slice(page).map_err(|_| unparsed())?;
+    Ok(items.into_iter().map(Slot::from).collect())
+}
+
+/// The slot at this place of a page, if it has so many. The others are passed over: a journal's events stand on a page each.
+pub(super) fn slot_at(page: &[u8], place: usize) -> Result<Option<Slot>, StoreError> {
+    let (count, mut rest) = number_of(page).ok_or_else(unparsed)?;
+    if place >= count {
+        return Ok(None);
+    }
+    for _ in 0..place {
+        rest = number_of(rest).and_then(|(length, rest)| rest.get(length..)).ok_or_else(unparsed)?;
+    }
+    let item = number_of(rest).and_then(|(length, rest)| rest.get(..length)).ok_or_else(unparsed)?;
+    Ok(Some(item.to_vec().into()))
+}
+
+/// A length, and what comes after it.
+fn number_of(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk()?;
+    Some((u32::from_le_bytes(*number) as usize, rest))
+}
+
+fn unparsed() -> StoreError {
+    StoreError::damaged("a page of entries does not parse")
 }
 
 /// Goes through the next pages of blocks before the last `keep_blocks`; says whether there are more. The caller holds the lock of

@@ -16,7 +16,7 @@ use inro_contracts::validator::ValidatorSet;
 use inro_evidence::{Certified, Change};
 use rocksdb::ReadOptions;
 
-use super::prune::{self, Slot, slots};
+use super::prune::{self, Slot, slot_at, slots};
 use super::{Inner, Row, StoreError, decode, keys, lock};
 
 /// A block as it is stored.
@@ -175,9 +175,9 @@ impl<'a> Snapshot<'a> {
     /// One entry's bytes; an error if it was pruned.
     pub fn entry(&self, height: Height, index: u32) -> Result<Option<Vec<u8>>, StoreError> {
         let (page, place) = keys::page(height, index);
-        let Some(page) = self.find(keys::ENTRIES, &page)? else { return Ok(None) };
-        let mut slots = slots(&page)?;
-        (place < slots.len()).then(|| slots.swap_remove(place).whole(height)).transpose()
+        self.inner.alive()?;
+        let Some(page) = self.inner.find_pinned(&self.options, keys::ENTRIES, &page)? else { return Ok(None) };
+        slot_at(&page, place)?.map(|slot| slot.whole(height)).transpose()
     }
 
     /// Where a transaction was committed.
