@@ -47,7 +47,7 @@ async fn what_was_proved_before_a_pruning_holds_after_it_and_a_new_node_syncs_pa
     cluster.apply(0, &cluster.consortium.register_record(0, account)).await;
     let refused = cluster.commit(0, &cluster.consortium.register_record(1, account)).await;
     assert!(matches!(refused.outcome, Outcome::Rejected(_)), "only the custodian registers records");
-    let refused = refused.id.to_hex();
+    let (refused, refused_at) = (refused.id.to_hex(), refused.height);
     let terms = GrantTerms {
         grantee: Grantee::Organisation(cluster.consortium.members[1].id),
         categories: Categories::ALL,
@@ -114,7 +114,7 @@ async fn what_was_proved_before_a_pruning_holds_after_it_and_a_new_node_syncs_pa
         assert!(sentence.contains("ask a member that keeps everything"), "{name}: {sentence}");
         make(0, name, &arguments).expect("another node keeps everything");
     }
-    let gone = cluster.client(PRUNED).block(At::Height(Height(1))).await.expect_err("something of block 1 was dropped");
+    let gone = cluster.client(PRUNED).block(At::Height(refused_at)).await.expect_err("something of it was dropped");
     assert_eq!(gone.problem().map(|problem| problem.status), Some(410), "{gone}");
 
     // A new node needs the first blocks, and is connected to the pruned node as well.
