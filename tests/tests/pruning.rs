@@ -28,7 +28,7 @@ const KEEP_BLOCKS: u64 = 1_000;
 const PRUNED: usize = 3;
 const ALL: [usize; 4] = [0, 1, 2, PRUNED];
 /// How long a thousand small blocks may take.
-const MANY_BLOCKS: Duration = Duration::from_secs(300);
+const MANY_BLOCKS: Duration = Duration::from_secs(150);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_proved_before_a_pruning_holds_after_it_and_a_new_node_syncs_past_the_pruned_one() {
