@@ -25,4 +25,3 @@ mod witness;
 #[path = "../../contracts/evidence/tests/world.rs"]
 #[allow(dead_code)]
 mod world;
-
