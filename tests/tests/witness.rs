@@ -259,7 +259,8 @@ async fn a_witness_follows_a_change_of_the_validators_and_remembers_it() {
         witness.start(&[cluster.client(1).url().to_owned()]);
         witness.wait_size(rotated.0 + 4).await;
     }
-    let both = Witnesses::new(policy(&[witness, late], 2)).expect("the addresses are sound");
+    let witnesses = [witness, late];
+    let both = Witnesses::new(policy(&witnesses, 2)).expect("the addresses are sound");
     both.require(cluster.client(0), &newest(&cluster, 0).await).await.expect("both cover the newest block");
     Verdict::of(&cluster, &[0, 1, 2]).await.everything_holds(&Told::default());
 }
