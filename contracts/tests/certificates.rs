@@ -1,5 +1,6 @@
 //! Certificates: what is accepted, and each way of being refused.
 
+use inro_contracts::block::Header;
 use inro_contracts::certificate::{BadCertificate, Certificate, CommitSignature};
 use inro_contracts::fixture::{Consortium, list};
 use inro_contracts::id::{BlockId, ChainId};
@@ -13,6 +14,11 @@ fn validators(consortium: &Consortium) -> ValidatorSet {
     consortium.document.check().expect("the fixture's document is sound")
 }
 
+/// Signed by all validators, for a block of their ledger.
+fn certificate(consortium: &Consortium) -> Certificate {
+    consortium.certificate(&Header { chain: consortium.chain, ..header() }, 2)
+}
+
 fn with(certificate: &Certificate, change: impl FnOnce(&mut Vec<CommitSignature>)) -> Certificate {
     let mut signatures = certificate.signatures.to_vec();
     change(&mut signatures);
@@ -24,7 +30,7 @@ fn more_than_two_thirds_make_a_certificate_and_two_thirds_do_not() {
     for count in [1, 2, 3, 4, 6, 7, 10] {
         let consortium = Consortium::new(count);
         let validators = validators(&consortium);
-        let certificate = consortium.certificate(&header(), 2);
+        let certificate = certificate(&consortium);
         for signers in 0..=count {
             let part = with(&certificate, |signatures| signatures.truncate(signers));
             let expected = if signers * 3 > count * 2 {
@@ -41,7 +47,7 @@ fn more_than_two_thirds_make_a_certificate_and_two_thirds_do_not() {
 fn a_signature_that_stands_twice_or_out_of_order_is_malformed() {
     let consortium = Consortium::new(4);
     let validators = validators(&consortium);
-    let certificate = consortium.certificate(&header(), 2);
+    let certificate = certificate(&consortium);
     let twice = with(&certificate, |signatures| signatures[1] = signatures[0].clone());
     let swapped = with(&certificate, |signatures| signatures.swap(1, 2));
     for malformed in [twice, swapped] {
@@ -53,7 +59,7 @@ fn a_signature_that_stands_twice_or_out_of_order_is_malformed() {
 fn a_stranger_adds_nothing() {
     let consortium = Consortium::new(4);
     let stranger = Consortium::new(5);
-    let certificate = stranger.certificate(&header(), 2);
+    let certificate = certificate(&stranger);
     let result = certificate.check(&stranger.chain, &validators(&consortium));
     assert!(matches!(result, Err(BadCertificate::Stranger(_))), "{result:?}");
 }
@@ -62,7 +68,7 @@ fn a_stranger_adds_nothing() {
 fn a_signature_is_for_one_block_height_round_and_ledger() {
     let consortium = Consortium::new(4);
     let validators = validators(&consortium);
-    let certificate = consortium.certificate(&header(), 2);
+    let certificate = certificate(&consortium);
     assert_eq!(certificate.check(&consortium.chain, &validators), Ok(()));
     let others = [
         Certificate { block: BlockId([9; 32]), ..certificate.clone() },
