@@ -270,7 +270,9 @@ impl Tally {
         self.transactions += 1;
         match (outcome, action) {
             (Outcome::Rejected(rule), _) => *self.rejected.entry(rule.code()).or_default() += 1,
-            (Outcome::Denied(denial) | Outcome::DeniedCustodially(denial), _) => *self.denied.entry(denial.code()).or_default() += 1,
+            (Outcome::Denied(denial) | Outcome::DeniedCustodially(denial), _) => {
+                *self.denied.entry(denial.code()).or_default() += 1
+            }
             (Outcome::Granted(granted) | Outcome::GrantedCustodially(granted), _) => {
                 self.granted += 1;
                 self.records += granted.records.len() as u32;

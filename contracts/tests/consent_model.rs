@@ -264,9 +264,12 @@ impl Naive {
         let verdict = match action {
             Action::Access(request) => {
                 let decided = self.access(&at, request, &mut met).unwrap_or_else(|code| Verdict::Denied(code, false));
-                let kept = self.account(&request.account).is_some_and(|account| account.custodial && account.controller == at.signer);
+                let kept =
+                    self.account(&request.account).is_some_and(|account| account.custodial && account.controller == at.signer);
                 match decided {
-                    Verdict::Granted { records, more, sealed, .. } => Verdict::Granted { records, more, sealed, custodially: kept },
+                    Verdict::Granted { records, more, sealed, .. } => {
+                        Verdict::Granted { records, more, sealed, custodially: kept }
+                    }
                     Verdict::Denied(code, _) => Verdict::Denied(code, kept),
                     other => other,
                 }
@@ -777,7 +780,9 @@ impl Naive {
                 continue;
             }
             match Self::sight(&ask, id, met) {
-                Sight::Shown if records.len() == 128 => return Ok(Verdict::Granted { records, more: true, sealed, custodially: false }),
+                Sight::Shown if records.len() == 128 => {
+                    return Ok(Verdict::Granted { records, more: true, sealed, custodially: false });
+                }
                 Sight::Shown => records.push(*id),
                 Sight::Noticed => sealed = true,
                 Sight::Hidden => {}

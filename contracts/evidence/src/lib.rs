@@ -111,9 +111,7 @@ fn certify(walk: &Walk, statement: &Statement) -> Result<Vec<Signed>, Fault> {
 /// The statement's own steps; its headers are believed.
 fn check(chain: &ChainId, statement: &Statement, signed: &[Signed]) -> Result<(), Fault> {
     match statement {
-        Statement::Entry(statement) => {
-            check_entry(chain, &statement.head.header, &statement.entry)
-        }
+        Statement::Entry(statement) => check_entry(chain, &statement.head.header, &statement.entry),
         Statement::Journal(statement) => {
             let JournalStatement { head, label, account, proof, events } = statement.as_ref();
             check_journal(&head.header, label, account, proof, events)

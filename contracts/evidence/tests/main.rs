@@ -2,9 +2,9 @@
 
 mod bits;
 // The same liars as those of the whole-system tests.
+mod checkpoints;
 #[path = "../../../tests/src/liars/mod.rs"]
 mod liars;
-mod checkpoints;
 mod pages;
 mod tampering;
 mod vectors;
