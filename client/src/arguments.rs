@@ -225,11 +225,20 @@ impl Signing {
     pub async fn desk(&self, common: &Common) -> Result<Desk, Fault> {
         desk_at(common, &self.key).await
     }
+
+    /// The same at a node that is connected already.
+    pub async fn desk_of(&self, common: &Common, node: NodeClient) -> Result<Desk, Fault> {
+        desk_of(common, node, &self.key).await
+    }
 }
 
 /// The node, with a key file's key for signed requests.
 pub async fn desk_at(common: &Common, key: &std::path::Path) -> Result<Desk, Fault> {
-    let desk = Desk::at(common.connect(None).await?, common.open(key)?).await?;
+    desk_of(common, common.connect(None).await?, key).await
+}
+
+async fn desk_of(common: &Common, node: NodeClient, key: &std::path::Path) -> Result<Desk, Fault> {
+    let desk = Desk::at(node, common.open(key)?).await?;
     expect_chain(common, &desk.chain())?;
     Ok(desk)
 }

@@ -30,6 +30,7 @@ use crate::light::Distrust;
 use crate::model::Committed;
 use crate::node_client::NodeClient;
 use crate::problem::ClientError;
+use crate::verify::FalseAnswer;
 
 /// How long a transaction made here can be committed, in milliseconds.
 const VALID_FOR_MS: u64 = 60_000;
@@ -308,8 +309,13 @@ impl Desk {
     /// [`Light::history`](crate::light::Light::history).
     pub async fn history(&self, account: &Label) -> Result<JournalStatement, ClientError> {
         let path = format!("/v1/accounts/{}/history", account.to_hex());
-        let ReadPayload { bytes, .. } = self.bytes(&path).await?;
-        borsh::from_slice(&bytes).map_err(|error| ClientError::BadAnswer { path, why: error.to_string() })
+        let bytes = self.node.octets(&path, self.signed(Method::GET, &path, body_hash(&[]))).await?;
+        let statement: JournalStatement =
+            borsh::from_slice(&bytes).map_err(|error| ClientError::BadAnswer { path, why: error.to_string() })?;
+        match statement.label == *account {
+            true => Ok(statement),
+            false => Err(Distrust::from(FalseAnswer::OtherAccount).into()),
+        }
     }
 
     /// All that happened to an account, proved if the node's answers are; otherwise only its chain of hashes is checked, against

@@ -13,8 +13,6 @@ use inro_contracts::organisation::Organisation;
 use inro_contracts::proposal::Proposal;
 use inro_contracts::time::{Height, Time};
 use inro_contracts::transaction::{SignedTransaction, Transaction};
-use inro_contracts::validator::ValidatorSet;
-use inro_evidence::{Certified, Change};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
@@ -188,23 +186,6 @@ pub struct HistoryAnswer {
     pub inclusion: List<Hash, 64>,
     /// That the older header's history is the beginning of the newer one's.
     pub consistency: List<Hash, 64>,
-}
-
-/// A block that named another validator set as the next one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChangeAnswer {
-    /// Its header.
-    pub header: Header,
-    /// The proof that it was committed.
-    pub certificate: Certificate,
-    /// The next set.
-    pub set: ValidatorSet,
-}
-
-impl From<ChangeAnswer> for Change {
-    fn from(answer: ChangeAnswer) -> Self {
-        Self { certified: Certified { header: answer.header, certificate: answer.certificate }, set: answer.set }
-    }
 }
 
 /// Where a transaction is.

@@ -24,7 +24,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::light::{Distrust, Light};
 use crate::model::{
-    At, BlockAnswer, ChangeAnswer, Committed, HistoryAnswer, OrganisationAnswer, ProposalAnswer, ProvedAnswer, ProvedEntryAnswer,
+    At, BlockAnswer, Committed, HistoryAnswer, OrganisationAnswer, ProposalAnswer, ProvedAnswer, ProvedEntryAnswer,
     Status, Submission, TransactionAnswer, TransactionStatus,
 };
 use crate::problem::{ClientError, Problem};
@@ -122,15 +122,12 @@ impl NodeClient {
 
     /// The founding document's bytes, whose hash is the ledger's id.
     pub async fn genesis(&self) -> Result<Vec<u8>, ClientError> {
-        let path = "/v1/genesis";
-        let answer = self.exchange(path, self.request(Method::GET, path)).await?;
-        if answer.status.is_success() { Ok(answer.body) } else { Err(ClientError::Problem(problem_of(&answer))) }
+        self.octets("/v1/genesis", self.request(Method::GET, "/v1/genesis")).await
     }
 
     /// The changes of the validator set in blocks after this height, the oldest first.
     pub async fn changes(&self, after: Height) -> Result<Vec<Change>, ClientError> {
-        let answers: Vec<ChangeAnswer> = self.read(&format!("/v1/changes?after={after}")).await?;
-        Ok(answers.into_iter().map(Change::from).collect())
+        self.read(&format!("/v1/changes?after={after}")).await
     }
 
     /// An object of the state with the proof of it, or of its absence.
@@ -445,12 +442,8 @@ impl NodeClient {
     }
 
     pub(crate) async fn call<T: DeserializeOwned>(&self, path: &str, request: reqwest::RequestBuilder) -> Result<T, ClientError> {
-        let answer = self.exchange(path, request).await?;
-        if !answer.status.is_success() {
-            return Err(ClientError::Problem(problem_of(&answer)));
-        }
         let bad = |error: serde_json::Error| ClientError::BadAnswer { path: path.into(), why: error.to_string() };
-        serde_json::from_slice(&answer.body).map_err(bad)
+        serde_json::from_slice(&self.octets(path, request).await?).map_err(bad)
     }
 
     /// An answer's bytes, read within the bound of all answers; a problem is an error.

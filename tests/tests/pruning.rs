@@ -183,9 +183,10 @@ async fn wait_pruned(cluster: &Cluster, height: Height) -> Height {
 async fn join(cluster: &mut Cluster) -> usize {
     let number = cluster.add_newcomer("Zushi Hospital", OrganisationKind::Hospital);
     let newcomer = cluster.consortium.members[number].clone();
-    cluster.decide(0, cluster.consortium.admission(&newcomer), 0, &[1, 2]).await;
+    let admitted = cluster.decide(0, cluster.consortium.admission(&newcomer), 0, &[1, 2]).await;
     let (consensus, exchange) = (cluster.nodes[number].consensus_port, cluster.nodes[number].exchange_port);
     let registration = cluster.consortium.register_peer(&newcomer, PeerKind::Observer, consensus, exchange);
+    cluster.wait_height(1, admitted.0, PATIENCE).await;
     cluster.apply(1, &registration).await;
     cluster.restart(number).await;
     number

@@ -145,7 +145,8 @@ pub async fn run(common: &Common, console: &Console, command: ReadingCommand) ->
                 (None, true) => Basis::Own,
                 (None, false) => Basis::Grant,
             };
-            ask(common, console, &arguments.asked, arguments.purpose, basis, &[]).await
+            let desk = arguments.asked.signing.desk(common).await?;
+            ask(console, &desk, &arguments.asked, arguments.purpose, basis, &[]).await
         }
         ReadingCommand::Emergency(arguments) => emergency(common, console, arguments).await,
         ReadingCommand::Fetch(arguments) => fetch(common, console, arguments).await,
@@ -157,20 +158,22 @@ async fn emergency(common: &Common, console: &Console, arguments: EmergencyArgum
     if !purpose.is_emergency() {
         return Err(Fault::bad_input("an emergency's purpose is BTG, ETREAT or DISASTER"));
     }
-    let parameters = common.connect(None).await?.parameters().await?;
+    let node = common.connect(None).await?;
+    let parameters = node.parameters().await?;
     let hours = parameters.review_ms.div_ceil(3_600_000);
     let warning = console.say(Word::EmergencyWarning, &[&hours, &parameters.emergency_quota]);
     confirm(console, &warning, &console.say(Word::EmergencyQuestion, &[]), yes)?;
     let (hash, kept) = text.keep("emergency")?;
     let basis = Basis::Emergency(EmergencyClaim { reason, text: hash });
     let facts = [("text kept in", json!(kept))];
-    ask(common, console, &asked, purpose, basis, &facts).await
+    let desk = asked.signing.desk_of(common, node).await?;
+    ask(console, &desk, &asked, purpose, basis, &facts).await
 }
 
 /// A practitioner asks.
 async fn ask(
-    common: &Common,
     console: &Console,
+    desk: &Desk,
     asked: &Asked,
     purpose: Purpose,
     basis: Basis,
@@ -178,7 +181,6 @@ async fn ask(
 ) -> Result<(), Fault> {
     let categories = categories(&asked.category).map_err(Fault::bad_input)?;
     let records = named_records(&asked.record)?;
-    let desk = asked.signing.desk(common).await?;
     let practitioner = asked.practitioner.unwrap_or_else(|| Practitioner::id_of(&desk.key()));
     let shelf = asked.fetch.as_deref().map(Shelf::new).transpose()?;
     let request = AccessRequest {
@@ -191,7 +193,7 @@ async fn ask(
         after: asked.after,
         reply_key: desk.make_reply_key().await?,
     };
-    let (id, granted) = decision(console, &desk, request, asked.signing.timeout()).await?;
+    let (id, granted) = decision(console, desk, request, asked.signing.timeout()).await?;
     let mut lines = granted_lines(console, &id, &granted);
     lines.extend(facts.iter().map(|(name, value)| format!("{name:<16}  {}", value.as_str().unwrap_or_default())));
     let mut value = granted_value(&id, &granted);
@@ -202,10 +204,10 @@ async fn ask(
         console.print(&lines, &value);
         return Ok(());
     };
-    let fetched = fetch_arriving(console, &desk, &shelf, &id, &granted.records).await?;
+    let fetched = fetch_arriving(console, desk, &shelf, &id, &granted.records).await?;
     lines.extend(fetched.lines);
     value["payloads"] = fetched.rows.into();
-    let kept = receipt::keep(console, &desk, &shelf, &id).await;
+    let kept = receipt::keep(console, desk, &shelf, &id).await;
     conclude(console, lines, value, kept, fetched.failed, granted.records.len())
 }
 

@@ -3,7 +3,7 @@
 
 mod replay;
 
-use inro_contracts::bytes::{List, Malformed};
+use inro_contracts::bytes::Malformed;
 use inro_contracts::genesis::Founding;
 use inro_contracts::id::{Label, TransactionId};
 use inro_contracts::state::StateKey;
@@ -129,13 +129,10 @@ impl<'a> Maker<'a> {
     /// Puts the changes of the validator set before the statement, and verifies the whole.
     async fn finish(&self, statement: Statement) -> Result<Made, NoEvidence> {
         let mut light = self.light().await?;
-        let height = match statement.heads().last() {
-            Some(head) => light.believe(self.node, head).await?.height,
-            None => Height(0),
-        };
-        let changes = light.changes().iter().filter(|change| change.certified.header.height < height).cloned().collect();
-        let (chain, start) = (light.chain(), light.start().clone());
-        let evidence = Evidence { chain, start, changes: List::new(changes)?, statement };
+        if let Some(head) = statement.heads().last() {
+            light.believe(self.node, head).await?;
+        }
+        let evidence = light.walk().file(statement)?;
         let bytes = evidence.to_bytes();
         let proved = verify_evidence(evidence, light.anchor())?;
         Ok(Made { bytes, proved })

@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use inro_contracts::bytes::List;
 use inro_contracts::history::{check_consistency, check_inclusion};
 use inro_contracts::id::Hash;
 use inro_contracts::key::PublicKey;
 use inro_contracts::time::Height;
-use inro_evidence::{Anchor, Certified, Change, Evidence, Fault, ForkStatement, Start, Statement, verify_evidence};
+use inro_evidence::{Anchor, Certified, Fault, Statement, Step, Walk, verify_evidence};
 
 use crate::model::HistoryAnswer;
 
@@ -39,23 +38,12 @@ impl std::fmt::Display for Fork {
     }
 }
 
-/// Proves that two certified blocks are of one height; `changes` are those that were followed so far.
-pub(super) fn prove(
-    anchor: &Anchor,
-    start: &Start,
-    changes: &[Change],
-    one: &Certified,
-    other: &Certified,
-) -> Result<Fork, Fault> {
-    let height = one.header.height;
-    let (first, second) = if one.header.id() < other.header.id() { (one, other) } else { (other, one) };
-    let statement = Statement::Fork(Box::new(ForkStatement { first: first.clone(), second: second.clone() }));
-    let changes = changes.iter().filter(|change| change.certified.header.height < height).cloned().collect();
-    let changes = List::new(changes).map_err(|_| inro_evidence::Step::Form.failed("more changes than a file holds"))?;
-    let evidence = Evidence { chain: anchor.chain, start: start.clone(), changes, statement };
+/// Proves that two certified blocks are of one height.
+pub(super) fn prove(anchor: &Anchor, walk: &Walk, one: &Certified, other: &Certified) -> Result<Fork, Fault> {
+    let evidence = walk.file(Statement::fork(one.clone(), other.clone())).map_err(|error| Step::Form.failed(error))?;
     let bytes = evidence.to_bytes();
     let double_signers = verify_evidence(evidence, anchor)?.double_signers();
-    Ok(Fork { evidence: bytes, height, double_signers, kept: None })
+    Ok(Fork { evidence: bytes, height: one.header.height, double_signers, kept: None })
 }
 
 /// Does the newer header continue the older one's ledger, as these proofs show?

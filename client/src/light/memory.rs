@@ -5,9 +5,8 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use inro_contracts::bytes::List;
 use inro_contracts::id::ChainId;
-use inro_evidence::{Anchor, Certified, Change, Evidence, Start, Statement, verify_evidence};
+use inro_evidence::{Anchor, Certified, Evidence, Start, Statement, Walk, verify_evidence};
 
 use super::fork::Fork;
 
@@ -22,7 +21,7 @@ pub struct Memory {
 
 /// What was remembered of a ledger.
 pub(super) struct Remembered {
-    pub changes: Vec<Change>,
+    pub walk: Walk,
     pub newest: Certified,
 }
 
@@ -32,36 +31,33 @@ impl Memory {
         Self { folder: folder.into() }
     }
 
-    fn head(&self, chain: &ChainId, start: &Start) -> PathBuf {
-        let chain = chain.to_hex();
-        self.folder.join(match start {
+    fn head(&self, walk: &Walk) -> PathBuf {
+        let chain = walk.chain().to_hex();
+        self.folder.join(match walk.start() {
             Start::Genesis => format!("{chain}.head.inro"),
             Start::Pinned { header, .. } => format!("{chain}.head-from-{}.inro", header.id().to_hex()),
         })
     }
 
-    /// What was remembered, if it is there and true.
-    pub(super) fn recall(&self, anchor: &Anchor, start: &Start) -> Option<Remembered> {
+    /// What was remembered, if it is there and true; `start` has followed nothing yet.
+    pub(super) fn recall(&self, anchor: &Anchor, start: &Walk) -> Option<Remembered> {
         let mut bytes = Vec::new();
-        fs::File::open(self.head(&anchor.chain, start)).ok()?.take(BYTES_MAX).read_to_end(&mut bytes).ok()?;
+        fs::File::open(self.head(start)).ok()?.take(BYTES_MAX).read_to_end(&mut bytes).ok()?;
         let evidence = Evidence::from_bytes(&bytes).ok()?;
-        if evidence.start != *start {
+        if evidence.start != *start.start() {
             return None;
         }
         verify_evidence(evidence.clone(), anchor).ok()?;
-        match evidence.statement {
-            Statement::Validators(newest) => Some(Remembered { changes: evidence.changes.into_vec(), newest: *newest }),
-            _ => None,
-        }
+        let Statement::Validators(newest) = evidence.statement else { return None };
+        let mut walk = start.clone();
+        walk.follow(evidence.changes.into_vec(), &newest.header).ok()?;
+        Some(Remembered { walk, newest: *newest })
     }
 
     /// Keeps the newest header.
-    pub(super) fn keep(&self, anchor: &Anchor, start: &Start, changes: &[Change], newest: &Certified) -> io::Result<()> {
-        let before = changes.iter().filter(|change| change.certified.header.height < newest.header.height);
-        let changes = List::new(before.cloned().collect()).map_err(io::Error::other)?;
-        let statement = Statement::Validators(Box::new(newest.clone()));
-        let evidence = Evidence { chain: anchor.chain, start: start.clone(), changes, statement };
-        self.write(&self.head(&anchor.chain, start), &evidence.to_bytes())
+    pub(super) fn keep(&self, walk: &Walk, newest: &Certified) -> io::Result<()> {
+        let evidence = walk.file(Statement::Validators(Box::new(newest.clone()))).map_err(io::Error::other)?;
+        self.write(&self.head(walk), &evidence.to_bytes())
     }
 
     /// Keeps the evidence of a fork; gives the file's path.

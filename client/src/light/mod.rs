@@ -27,7 +27,7 @@ use inro_contracts::state::StateKey;
 use inro_contracts::time::{Height, Time};
 use inro_contracts::tree::StateProof;
 use inro_evidence::{
-    Anchor, Certified, Change, EntryStatement, Fault, JournalStatement, Located, Signed, Start, Step, Walk, check_entry,
+    Anchor, Certified, EntryStatement, Fault, JournalStatement, Located, Signed, Step, Walk, check_entry,
     check_journal, transaction_id,
 };
 
@@ -94,9 +94,7 @@ struct Newest {
 pub struct Light {
     founding: Arc<Founding>,
     anchor: Anchor,
-    start: Start,
     walk: Walk,
-    changes: Vec<Change>,
     newest: Option<Newest>,
     memory: Option<Memory>,
     fresh: Option<Freshness>,
@@ -112,7 +110,7 @@ impl Light {
     pub fn new(founding: &Founding) -> Self {
         let anchor = Anchor::from(founding);
         let walk = Walk::from_genesis(anchor.chain, anchor.validators.clone());
-        Self::begin(Arc::new(founding.clone()), anchor, Start::Genesis, walk)
+        Self::begin(Arc::new(founding.clone()), anchor, walk)
     }
 
     /// Begins with the founding of a ledger whose id is known; the node gives the document, and the id is its hash.
@@ -136,25 +134,22 @@ impl Light {
             return Err(Distrust::Pin { height, expected: block });
         }
         let set = node.validator_set(&header.next_validators).await?;
-        let walk = Walk::from_header(self.anchor.chain, &header, set.clone())?;
-        Ok(Self::begin(self.founding, self.anchor.pinned(block), Start::Pinned { header: Box::new(header), set }, walk))
+        let walk = Walk::from_header(self.anchor.chain, &header, set)?;
+        Ok(Self::begin(self.founding, self.anchor.pinned(block), walk))
     }
 
-    fn begin(founding: Arc<Founding>, anchor: Anchor, start: Start, walk: Walk) -> Self {
-        let (changes, remarks) = (Vec::new(), Vec::new());
+    fn begin(founding: Arc<Founding>, anchor: Anchor, walk: Walk) -> Self {
         Self {
             founding,
             anchor,
-            start,
             walk,
-            changes,
             newest: None,
             memory: None,
             fresh: None,
             witnesses: None,
             witnessed: Height(0),
             oldest: None,
-            remarks,
+            remarks: Vec::new(),
         }
     }
 
@@ -170,14 +165,10 @@ impl Light {
 
     /// Remembers the newest header for the next run, and begins with what an earlier run remembered.
     pub fn with_memory(mut self, memory: Memory) -> Self {
-        if let Some(remembered) = memory.recall(&self.anchor, &self.start) {
-            // The file was verified from the anchor on, so each of its changes is a step of this walk.
-            let mut walk = self.walk.clone();
-            if remembered.changes.iter().all(|change| walk.step(change.clone()).is_ok()) {
-                (self.walk, self.changes) = (walk, remembered.changes);
-                let (certified, id) = (remembered.newest.clone(), remembered.newest.header.id());
-                self.newest = Some(Newest { certified, id, by: None });
-            }
+        if let Some(remembered) = memory.recall(&self.anchor, &self.walk) {
+            let (certified, id) = (remembered.newest.clone(), remembered.newest.header.id());
+            self.walk = remembered.walk;
+            self.newest = Some(Newest { certified, id, by: None });
         }
         Self { memory: Some(memory), ..self }
     }
@@ -197,14 +188,9 @@ impl Light {
         &self.anchor
     }
 
-    /// Where evidence made here begins.
-    pub fn start(&self) -> &Start {
-        &self.start
-    }
-
-    /// The changes of the validator set that were followed so far.
-    pub fn changes(&self) -> &[Change] {
-        &self.changes
+    /// The validator sets that were followed so far.
+    pub fn walk(&self) -> &Walk {
+        &self.walk
     }
 
     /// The newest header that is believed.
@@ -273,7 +259,7 @@ impl Light {
 
     /// Checks that a header's block was committed, by whom, and that it is of the one ledger that was seen before.
     pub async fn believe(&mut self, node: &NodeClient, certified: &Certified) -> Result<Signed, Distrust> {
-        while self.is_of_a_later_set(&certified.header) {
+        while self.walk.lacks_set_of(&certified.header) {
             self.follow(node, &certified.header).await?;
         }
         let signed = self.walk.certify_older(certified)?;
@@ -349,9 +335,6 @@ impl Light {
     /// exist is an error of the node: whoever may not read a journal learns nothing of it.
     pub async fn history(&mut self, desk: &Desk, label: &Label) -> Result<(JournalStatement, Signed), Distrust> {
         let statement = desk.history(label).await?;
-        if statement.label != *label {
-            return Err(FalseAnswer::OtherAccount.into());
-        }
         let signed = self.believe(desk.node(), &statement.head).await?;
         self.require_current(&statement.head.header)?;
         let JournalStatement { head, account, proof, events, .. } = &statement;
@@ -395,26 +378,15 @@ impl Light {
         }
     }
 
-    fn is_of_a_later_set(&self, header: &Header) -> bool {
-        let newest = self.walk.newest();
-        header.chain == self.walk.chain() && header.height >= newest.from && header.validators != newest.hash()
-    }
-
     /// Goes on by one validator set or more, towards the one that signed `target`.
     async fn follow(&mut self, node: &NodeClient, target: &Header) -> Result<(), Distrust> {
         let broken = Distrust::Validators { height: target.height };
-        let after = Height(self.walk.newest().from.0.saturating_sub(1));
-        let changes = node.unverified().changes(after).await?;
-        let before = |change: &Change| change.certified.header.height < target.height;
-        let known = self.changes.len();
-        for change in changes.into_iter().filter(before) {
-            match self.walk.step(change.clone()) {
-                Ok(_) => self.changes.push(change),
-                Err(Fault { step: Step::HeaderValidators | Step::HeaderPlace | Step::Change, .. }) => return Err(broken),
-                Err(fault) => return Err(fault.into()),
-            }
+        let changes = node.unverified().changes(self.walk.changes_after()).await?;
+        match self.walk.follow(changes, target) {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(Fault { step: Step::HeaderValidators | Step::HeaderPlace | Step::Change, .. }) => Err(broken),
+            Err(fault) => Err(fault.into()),
         }
-        if self.changes.len() > known { Ok(()) } else { Err(broken) }
     }
 
     /// Puts a certified header beside the newest one: the later must continue the earlier.
@@ -454,7 +426,7 @@ impl Light {
         let is_new = self.newest.as_ref().is_none_or(|newest| newest.id != id);
         self.newest = Some(Newest { certified: certified.clone(), id, by: Some(node.unverified()) });
         if let (true, Some(memory)) = (is_new, &self.memory)
-            && let Err(why) = memory.keep(&self.anchor, &self.start, &self.changes, certified)
+            && let Err(why) = memory.keep(&self.walk, certified)
         {
             self.remarks.push(Remark::NotRemembered { why: why.to_string() });
         }
@@ -481,7 +453,7 @@ impl Light {
 
     /// Two certified blocks of one height: evidence, kept where this light client remembers.
     fn forked(&self, one: &Certified, other: &Certified) -> Distrust {
-        let fork = match fork::prove(&self.anchor, &self.start, &self.changes, one, other) {
+        let fork = match fork::prove(&self.anchor, &self.walk, one, other) {
             Ok(fork) => fork,
             Err(fault) => return fault.into(),
         };

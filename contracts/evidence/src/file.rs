@@ -4,7 +4,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use inro_contracts::account::Account;
 use inro_contracts::block::Header;
-use inro_contracts::bytes::{Canonical, List, encode};
+use inro_contracts::bytes::{Canonical, List, Malformed, encode};
 use inro_contracts::emergency::{Disasters, EmergencyDesk};
 use inro_contracts::entry::Entry;
 use inro_contracts::id::{ChainId, Hash, Label, OrganisationId, PractitionerId};
@@ -232,6 +232,13 @@ impl Canonical for EntryStatement {
 }
 
 impl Evidence {
+    /// A file with those of these changes that come before the statement's (newer) header. It is not verified here.
+    pub fn stating(chain: ChainId, start: Start, changes: &[Change], statement: Statement) -> Result<Self, Malformed> {
+        let height = statement.heads().last().map(|head| head.header.height);
+        let before = changes.iter().filter(|change| height.is_some_and(|height| change.certified.header.height < height));
+        Ok(Self { chain, start, changes: List::new(before.cloned().collect())?, statement })
+    }
+
     /// The file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         encode(&(MAGIC, VERSION, self))
@@ -269,6 +276,12 @@ impl Evidence {
 }
 
 impl Statement {
+    /// That one height has these two blocks.
+    pub fn fork(one: Certified, other: Certified) -> Self {
+        let (first, second) = if one.header.id() < other.header.id() { (one, other) } else { (other, one) };
+        Self::Fork(Box::new(ForkStatement { first, second }))
+    }
+
     /// The statement's certified headers, in their order in the file.
     pub fn heads(&self) -> Vec<&Certified> {
         match self {

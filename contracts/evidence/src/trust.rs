@@ -3,13 +3,16 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use inro_contracts::block::Header;
+use inro_contracts::bytes::Malformed;
 use inro_contracts::certificate::{BadCertificate, Certificate};
 use inro_contracts::genesis::Founding;
 use inro_contracts::id::{BlockId, ChainId, Hash};
 use inro_contracts::key::PublicKey;
 use inro_contracts::time::{Height, Time};
 use inro_contracts::validator::ValidatorSet;
+use serde::{Deserialize, Serialize};
 
+use crate::file::{Evidence, Start, Statement};
 use crate::step::{Fault, Step};
 
 /// What the verifier holds before it reads anything.
@@ -37,7 +40,7 @@ impl From<&Founding> for Anchor {
 }
 
 /// A header with the certificate that its block was committed.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Certified {
     /// The header.
     pub header: Header,
@@ -46,9 +49,10 @@ pub struct Certified {
 }
 
 /// The last header that a validator set votes on, and the set that comes after it.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Change {
     /// The header, which names the next set.
+    #[serde(flatten)]
     pub certified: Certified,
     /// The next set.
     pub set: ValidatorSet,
@@ -73,10 +77,12 @@ pub struct Signed {
     pub total: u64,
 }
 
-/// The validator sets that are believed, each from which height on.
+/// The validator sets that are believed, each from which height on, and the changes that led from one to the next.
 #[derive(Debug, Clone)]
 pub struct Walk {
     chain: ChainId,
+    start: Start,
+    changes: Vec<Change>,
     /// The first height of each set, with its hash. Never empty.
     sets: Vec<InForce>,
 }
@@ -105,20 +111,36 @@ impl InForce {
 impl Walk {
     /// From the founding document.
     pub fn from_genesis(chain: ChainId, validators: ValidatorSet) -> Self {
-        Self { chain, sets: vec![InForce::new(Height(1), validators)] }
+        Self { chain, start: Start::Genesis, changes: Vec::new(), sets: vec![InForce::new(Height(1), validators)] }
     }
 
     /// From a header that is trusted, with the set that votes on the next block (step V-5).
     pub fn from_header(chain: ChainId, header: &Header, set: ValidatorSet) -> Result<Self, Fault> {
         Step::Start.require(header.chain == chain, || "the pinned header is of another ledger".into())?;
-        let start = InForce::new(header.height.next(), set);
-        Step::Start.require(start.hash == header.next_validators, || "the set is not the one that votes next".into())?;
-        Ok(Self { chain, sets: vec![start] })
+        let first = InForce::new(header.height.next(), set.clone());
+        Step::Start.require(first.hash == header.next_validators, || "the set is not the one that votes next".into())?;
+        let start = Start::Pinned { header: Box::new(header.clone()), set };
+        Ok(Self { chain, start, changes: Vec::new(), sets: vec![first] })
     }
 
     /// The ledger.
     pub fn chain(&self) -> ChainId {
         self.chain
+    }
+
+    /// Where it began.
+    pub fn start(&self) -> &Start {
+        &self.start
+    }
+
+    /// The changes that were followed, the oldest first.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// The file that states something to whoever believes this walk's start; it is not verified here.
+    pub fn file(&self, statement: Statement) -> Result<Evidence, Malformed> {
+        Evidence::stating(self.chain, self.start.clone(), &self.changes, statement)
     }
 
     /// The sets that are believed, the oldest first.
@@ -137,13 +159,34 @@ impl Walk {
         let header = &change.certified.header;
         let newest = self.newest();
         let signed = self.certify_under(newest, &change.certified)?;
-        let next = InForce::new(header.height.next(), change.set);
+        let next = InForce::new(header.height.next(), change.set.clone());
         Step::Change.require(next.hash == header.next_validators, || {
             format!("the header of block {} names another set than the one that follows", header.height)
         })?;
         Step::Change.require(next.hash != newest.hash, || format!("block {} changes nothing", header.height))?;
         self.sets.push(next);
+        self.changes.push(change);
         Ok(signed)
+    }
+
+    /// Did a set vote on this header to which changes lead that were not followed yet?
+    pub fn lacks_set_of(&self, header: &Header) -> bool {
+        let newest = self.newest();
+        header.chain == self.chain && header.height >= newest.from && header.validators != newest.hash
+    }
+
+    /// After which height the next change comes.
+    pub fn changes_after(&self) -> Height {
+        Height(self.newest().from.0.saturating_sub(1))
+    }
+
+    /// Goes on by those of these changes that come before a header; says whether there were any.
+    pub fn follow(&mut self, changes: Vec<Change>, header: &Header) -> Result<bool, Fault> {
+        let known = self.changes.len();
+        for change in changes.into_iter().filter(|change| change.certified.header.height < header.height) {
+            self.step(change)?;
+        }
+        Ok(self.changes.len() > known)
     }
 
     /// Checks a header after the last change (steps V-6 to V-11).

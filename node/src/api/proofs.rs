@@ -9,13 +9,12 @@ use axum::response::IntoResponse;
 use inro_contracts::id::TransactionId;
 use inro_contracts::state::StateKey;
 use inro_contracts::time::Height;
-use inro_evidence::{Certified, Change};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Api;
 use super::problem::Problem;
-use super::read::{parse, within};
+use super::read::{json_of, parse, within};
 use crate::store::ProvedObject;
 
 /// Most changes of the validator set in one answer.
@@ -43,9 +42,7 @@ pub(super) async fn changes(State(api): State<Api>, rows: Result<Query<Rows>, Qu
     let Query(Rows { after, limit }) = rows?;
     let limit = within(limit, CHANGES_MAX, CHANGES_MAX)?;
     api.read(move |snapshot| {
-        let changes = snapshot.changes(Height(after.unwrap_or(0)), limit)?;
-        let value = |Change { certified: Certified { header, certificate }, set }| json!({ "header": header, "certificate": certificate, "set": set });
-        Ok(Json(Value::Array(changes.into_iter().map(value).collect())))
+        json_of(&snapshot.changes(Height(after.unwrap_or(0)), limit)?)
     })
     .await
 }

@@ -6,7 +6,6 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use inro_contracts::access::Access;
 use inro_contracts::account::Account;
-use inro_contracts::bytes::List;
 use inro_contracts::id::{ConsultId, TransactionId};
 use inro_contracts::key::PublicKey;
 use inro_contracts::state::StateKey;
@@ -68,11 +67,10 @@ fn require_concerned(snapshot: &Snapshot<'_>, key: &PublicKey, node: &PublicKey,
 
 fn file(snapshot: &Snapshot<'_>, id: &TransactionId) -> Result<Response, Problem> {
     let statement = entry_statement(snapshot, id)?.ok_or_else(|| Problem::not_found("committed transaction"))?;
-    let mut changes = snapshot.changes(Height(0), CHANGES_MAX + 1)?;
-    changes.retain(|change| change.certified.header.height < statement.head.header.height);
-    let changes = List::new(changes).map_err(|_| Problem::no_receipt())?;
+    let changes = snapshot.changes(Height(0), CHANGES_MAX + 1)?;
     let statement = Statement::Entry(Box::new(statement));
-    let bytes = Evidence { chain: snapshot.chain(), start: Start::Genesis, changes, statement }.to_bytes();
+    let evidence = Evidence::stating(snapshot.chain(), Start::Genesis, &changes, statement);
+    let bytes = evidence.map_err(|_| Problem::no_receipt())?.to_bytes();
     let disposition = format!("attachment; filename=\"{}.receipt.inro\"", id.to_hex());
     let fields = [(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
     Ok((fields, bytes).into_response())

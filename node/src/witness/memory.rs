@@ -67,13 +67,6 @@ pub(super) struct MemoryFile {
     _lock: File,
 }
 
-/// The validator sets that are believed, with the headers that led from one to the next.
-#[derive(Debug, Clone)]
-pub(super) struct Sets {
-    pub(super) walk: Walk,
-    pub(super) changes: Vec<Change>,
-}
-
 /// The last header that was cosigned.
 #[derive(Debug, Clone)]
 pub(super) struct Last {
@@ -91,20 +84,6 @@ struct Written {
     changes: List<Change, CHANGES_MAX>,
     head: Certified,
     path: HistoryPath,
-}
-
-impl Sets {
-    /// Those of the founding document.
-    pub(super) fn founded(founding: &Founding) -> Self {
-        Self { walk: Walk::from_genesis(founding.chain, founding.validators.clone()), changes: Vec::new() }
-    }
-
-    /// Goes on by one change.
-    pub(super) fn follow(&mut self, change: Change) -> Result<(), inro_evidence::Fault> {
-        self.walk.step(change.clone())?;
-        self.changes.push(change);
-        Ok(())
-    }
 }
 
 impl MemoryFile {
@@ -127,7 +106,7 @@ impl MemoryFile {
     }
 
     /// Reads what was written last, and checks all of it from the founding document on.
-    pub(super) fn read(&self, founding: &Founding) -> Result<Option<(Sets, Last)>, MemoryFault> {
+    pub(super) fn read(&self, founding: &Founding) -> Result<Option<(Walk, Last)>, MemoryFault> {
         if !self.path.exists() {
             return Ok(None);
         }
@@ -140,24 +119,22 @@ impl MemoryFile {
         if (written.chain, written.key) != (self.chain, self.key) {
             return Err(unsound("it is of another ledger or another witness's key".into()));
         }
-        let mut sets = Sets::founded(founding);
-        for change in written.changes.into_vec() {
-            sets.follow(change).map_err(|fault| unsound(fault.to_string()))?;
-        }
         let (certified, path) = (written.head, written.path);
-        sets.walk.certify_older(&certified).map_err(|fault| unsound(fault.to_string()))?;
+        let mut walk = Walk::from_genesis(founding.chain, founding.validators.clone());
+        walk.follow(written.changes.into_vec(), &certified.header).map_err(|fault| unsound(fault.to_string()))?;
+        walk.certify_older(&certified).map_err(|fault| unsound(fault.to_string()))?;
         let checkpoint = Checkpoint::of(&certified.header, &path).map_err(|fault| unsound(fault.to_string()))?;
-        Ok(Some((sets, Last { certified, path, checkpoint })))
+        Ok(Some((walk, Last { certified, path, checkpoint })))
     }
 
     /// Writes what is to be remembered. When this returns, a crash cannot lose it.
-    pub(super) fn write(&self, sets: &Sets, last: &Last) -> Result<(), MemoryFault> {
+    pub(super) fn write(&self, walk: &Walk, last: &Last) -> Result<(), MemoryFault> {
         let written = Written {
             magic: MAGIC,
             version: VERSION,
             chain: self.chain,
             key: self.key,
-            changes: List::new(sets.changes.clone()).map_err(|_| MemoryFault::TooManyChanges)?,
+            changes: List::new(walk.changes().to_vec()).map_err(|_| MemoryFault::TooManyChanges)?,
             head: last.certified.clone(),
             path: last.path.clone(),
         };

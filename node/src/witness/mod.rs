@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use inro_contracts::genesis::Founding;
 use inro_contracts::time::Height;
 use inro_evidence::checkpoint::{BadVerifierKey, Cosigner};
-use inro_evidence::{Anchor, FILE_BYTES_MAX, Proved};
+use inro_evidence::{Anchor, FILE_BYTES_MAX, Proved, Walk};
 use inro_genesis::ceremony::{self, CeremonyFault};
 use inro_genesis::files::{self, Audience};
 use inro_genesis::keyfile::{self, KeyFault, PassphraseSource};
@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::api::{BoundedListener, CannotListen, bind};
-use memory::{Last, MemoryFile, Sets};
+use memory::{Last, MemoryFile};
 use node::Node;
 use observer::{Fork, Found, Look, Observer};
 use serve::{ForkStanding, NodeStanding, Standing};
@@ -153,10 +153,10 @@ impl Witness {
     }
 
     /// Writes the new tree down, and only then cosigns it.
-    fn continue_with(&mut self, sets: Sets, last: Last) {
-        match tokio::task::block_in_place(|| self.file.write(&sets, &last)) {
+    fn continue_with(&mut self, walk: Walk, last: Last) {
+        match tokio::task::block_in_place(|| self.file.write(&walk, &last)) {
             Ok(()) => {
-                self.observer.accept(sets, last);
+                self.observer.accept(walk, last);
                 self.standing.send_modify(|standing| standing.fault = None);
                 self.cosign_again();
             }

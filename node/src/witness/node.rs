@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use inro_contracts::block::Header;
 use inro_contracts::bytes::List;
-use inro_contracts::certificate::Certificate;
 use inro_contracts::id::Hash;
 use inro_contracts::time::Height;
-use inro_contracts::validator::ValidatorSet;
 use inro_evidence::{Certified, Change, HISTORY_PATH_MAX};
 use reqwest::Url;
 use serde::Deserialize;
@@ -43,13 +41,6 @@ pub(super) struct Node {
 pub(super) struct HistoryProof {
     pub(super) inclusion: List<Hash, HISTORY_PATH_MAX>,
     pub(super) consistency: List<Hash, HISTORY_PATH_MAX>,
-}
-
-#[derive(Deserialize)]
-struct ChangeAnswer {
-    header: Header,
-    certificate: Certificate,
-    set: ValidatorSet,
 }
 
 impl Node {
@@ -91,12 +82,7 @@ impl Node {
 
     /// The changes of the validator set after this height, or the first of them.
     pub(super) async fn changes(&self, after: Height) -> Result<Vec<Change>, Unanswered> {
-        let answers: Vec<ChangeAnswer> = self.read(&format!("/v1/changes?after={after}")).await?;
-        let change = |answer: ChangeAnswer| {
-            let certified = Certified { header: answer.header, certificate: answer.certificate };
-            Change { certified, set: answer.set }
-        };
-        Ok(answers.into_iter().map(change).collect())
+        self.read(&format!("/v1/changes?after={after}")).await
     }
 
     /// That the block of height `older`, and the tree of as many ids, are in the tree of `size` ids.

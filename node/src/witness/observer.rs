@@ -4,21 +4,20 @@
 //! It decides and writes nothing down; that is its caller's part.
 
 use futures::future::join_all;
-use inro_contracts::bytes::List;
 use inro_contracts::genesis::Founding;
 use inro_contracts::key::PublicKey;
 use inro_contracts::time::Height;
 use inro_evidence::checkpoint::Checkpoint;
-use inro_evidence::{Anchor, Certified, Evidence, ForkStatement, Start, Statement, verify_evidence};
+use inro_evidence::{Anchor, Certified, Statement, Walk, verify_evidence};
 
-use super::memory::{Last, Sets};
+use super::memory::Last;
 use super::node::Node;
 
 /// Sees a ledger through its nodes.
 pub(super) struct Observer {
     anchor: Anchor,
     nodes: Vec<Node>,
-    sets: Sets,
+    walk: Walk,
     last: Option<Last>,
     /// By node: the first block that a quorum signed and that was not proved to continue the tree. Looked into again every time.
     suspects: Vec<Option<Seen>>,
@@ -28,7 +27,7 @@ pub(super) struct Observer {
 #[derive(Clone)]
 struct Seen {
     certified: Certified,
-    sets: Sets,
+    walk: Walk,
     /// Who showed it; nobody for the block that was cosigned last.
     node: Option<usize>,
 }
@@ -46,7 +45,7 @@ pub(super) enum Found {
     /// Nothing new that is proved.
     Nothing,
     /// A block that continues the tree.
-    Continued(Box<(Sets, Last)>),
+    Continued(Box<(Walk, Last)>),
     /// Two blocks of one height.
     Fork(Fork),
 }
@@ -74,13 +73,13 @@ impl Seen {
 
 impl Observer {
     /// Goes on from what was cosigned last.
-    pub(super) fn new(founding: &Founding, nodes: Vec<Node>, memory: Option<(Sets, Last)>) -> Self {
-        let (sets, last) = match memory {
-            Some((sets, last)) => (sets, Some(last)),
-            None => (Sets::founded(founding), None),
+    pub(super) fn new(founding: &Founding, nodes: Vec<Node>, memory: Option<(Walk, Last)>) -> Self {
+        let (walk, last) = match memory {
+            Some((walk, last)) => (walk, Some(last)),
+            None => (Walk::from_genesis(founding.chain, founding.validators.clone()), None),
         };
         let suspects = nodes.iter().map(|_| None).collect();
-        Self { anchor: Anchor::from(founding), nodes, sets, last, suspects }
+        Self { anchor: Anchor::from(founding), nodes, walk, last, suspects }
     }
 
     /// What was cosigned last.
@@ -89,11 +88,11 @@ impl Observer {
     }
 
     /// From now on, this is what was cosigned last.
-    pub(super) fn accept(&mut self, sets: Sets, last: Last) {
+    pub(super) fn accept(&mut self, walk: Walk, last: Last) {
         let height = last.certified.header.height;
         // A suspect below it was proved to be in its tree.
         self.suspects.iter_mut().for_each(|suspect| *suspect = suspect.take().filter(|seen| seen.height() > height));
-        (self.sets, self.last) = (sets, Some(last));
+        (self.walk, self.last) = (walk, Some(last));
     }
 
     /// Asks every node.
@@ -109,7 +108,7 @@ impl Observer {
         let cosigned = self.last.as_ref().map_or(Height(0), |last| last.certified.header.height);
         for candidate in shown.iter().filter(|seen| seen.height() > cosigned) {
             match self.examine(candidate, &shown).await {
-                Ok(last) => return Look { nodes, found: Found::Continued(Box::new((candidate.sets.clone(), last))) },
+                Ok(last) => return Look { nodes, found: Found::Continued(Box::new((candidate.walk.clone(), last))) },
                 Err(Doubt::Fork(fork)) => return Look { nodes, found: Found::Fork(fork) },
                 Err(Doubt::Unproved(why)) => self.suspect(candidate, why, &mut nodes),
             }
@@ -127,31 +126,21 @@ impl Observer {
     async fn head(&self, index: usize) -> Result<Seen, String> {
         let node = &self.nodes[index];
         let certified = node.head().await.map_err(|error| error.to_string())?;
-        let sets = self.believe(node, &certified).await?;
-        Ok(Seen { certified, sets, node: Some(index) })
+        let walk = self.believe(node, &certified).await?;
+        Ok(Seen { certified, walk, node: Some(index) })
     }
 
     /// Checks a block's certificate; follows the changes of the validator set as far as that needs.
-    async fn believe(&self, node: &Node, certified: &Certified) -> Result<Sets, String> {
-        let (header, mut sets) = (&certified.header, self.sets.clone());
-        let is_later = |sets: &Sets| {
-            let newest = sets.walk.newest();
-            header.chain == sets.walk.chain() && header.height >= newest.from && header.validators != newest.hash()
-        };
-        while is_later(&sets) {
-            let known = sets.changes.len();
-            let after = Height(sets.walk.newest().from.0.saturating_sub(1));
-            for change in node.changes(after).await.map_err(|error| error.to_string())? {
-                if change.certified.header.height < header.height {
-                    sets.follow(change).map_err(|fault| fault.to_string())?;
-                }
-            }
-            if sets.changes.len() == known {
+    async fn believe(&self, node: &Node, certified: &Certified) -> Result<Walk, String> {
+        let (header, mut walk) = (&certified.header, self.walk.clone());
+        while walk.lacks_set_of(header) {
+            let changes = node.changes(walk.changes_after()).await.map_err(|error| error.to_string())?;
+            if !walk.follow(changes, header).map_err(|fault| fault.to_string())? {
                 return Err(format!("no changes lead to the validator set that signed block {}", header.height));
             }
         }
-        sets.walk.certify_older(certified).map_err(|fault| fault.to_string())?;
-        Ok(sets)
+        walk.certify_older(certified).map_err(|fault| fault.to_string())?;
+        Ok(walk)
     }
 
     /// Does the block continue the tree that was cosigned last, and hold every other block below it?
@@ -186,15 +175,15 @@ impl Observer {
     /// A block is not proved to be in the candidate's tree. If its node shows another one in that place, there is a fork.
     async fn doubt(&self, candidate: &Seen, node: &Node, other: &Seen, why: String) -> Doubt {
         let Ok(certified) = node.block(other.height()).await else { return Doubt::Unproved(why) };
-        let is_signed = candidate.sets.walk.certify_older(&certified).is_ok();
+        let is_signed = candidate.walk.certify_older(&certified).is_ok();
         if !is_signed || certified.header.id() == other.certified.header.id() {
             return Doubt::Unproved(why);
         }
-        Doubt::Fork(self.fork(&Seen { certified, sets: candidate.sets.clone(), node: candidate.node }, other))
+        Doubt::Fork(self.fork(&Seen { certified, walk: candidate.walk.clone(), node: candidate.node }, other))
     }
 
     fn cosigned(&self, last: &Last) -> Seen {
-        Seen { certified: last.certified.clone(), sets: self.sets.clone(), node: None }
+        Seen { certified: last.certified.clone(), walk: self.walk.clone(), node: None }
     }
 
     fn fork_among(&self, shown: &[Seen]) -> Option<Fork> {
@@ -208,21 +197,16 @@ impl Observer {
     }
 
     fn fork(&self, one: &Seen, other: &Seen) -> Fork {
-        let (first, second) = if one.certified.header.id() < other.certified.header.id() { (one, other) } else { (other, one) };
         let signers = |seen: &Seen| seen.certified.certificate.signatures.iter().map(|part| part.validator).collect::<Vec<_>>();
-        let (mut double_signers, both) = (signers(first), signers(second));
+        let (mut double_signers, both) = (signers(one), signers(other));
         double_signers.retain(|key| both.contains(key));
-        let evidence = [first, second].into_iter().find_map(|seen| self.evidence(&seen.sets, first, second));
+        let evidence = [one, other].into_iter().find_map(|seen| self.evidence(&seen.walk, one, other));
         Fork { height: one.height(), double_signers, evidence }
     }
 
     /// The file that proves the fork to anybody.
-    fn evidence(&self, sets: &Sets, first: &Seen, second: &Seen) -> Option<Vec<u8>> {
-        let before = sets.changes.iter().filter(|change| change.certified.header.height < first.height());
-        let changes = List::new(before.cloned().collect()).ok()?;
-        let statement = ForkStatement { first: first.certified.clone(), second: second.certified.clone() };
-        let statement = Statement::Fork(Box::new(statement));
-        let evidence = Evidence { chain: self.anchor.chain, start: Start::Genesis, changes, statement };
+    fn evidence(&self, walk: &Walk, one: &Seen, other: &Seen) -> Option<Vec<u8>> {
+        let evidence = walk.file(Statement::fork(one.certified.clone(), other.certified.clone())).ok()?;
         let bytes = evidence.to_bytes();
         verify_evidence(evidence, &self.anchor).ok().map(|_| bytes)
     }
