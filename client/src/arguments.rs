@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 
 use crate::command::{expect_chain, read_policy};
 use crate::fault::Fault;
-use crate::output::Console;
+use crate::output::{Asked, Console};
 use crate::words::{self, Language, Word};
 
 /// The variable with the passphrase of key files.
@@ -72,6 +72,9 @@ pub struct Common {
     /// A file (mode 0600) with the passphrase of the key files. Otherwise the variable INRO_PASSPHRASE, otherwise a prompt.
     #[arg(long, global = true, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
+    /// The nodes that were connected.
+    #[arg(skip)]
+    pub asked: Asked,
 }
 
 impl Common {
@@ -90,18 +93,20 @@ impl Common {
     pub async fn connect(&self, chain: Option<ChainId>) -> Result<NodeClient, Fault> {
         let nodes = self.node.iter().map(|url| NodeClient::new(url)).collect::<Result<Vec<_>, _>>()?;
         let first = nodes.first().cloned().ok_or_else(|| Fault::bad_input("name a node with --node"))?;
-        let console = Console::new(self.json, self.language());
-        match self.light(&first, chain).await? {
+        let console = Console::new(self.json, self.language(), Asked::default());
+        let first = match self.light(&first, chain).await? {
             Some(mut light) => {
                 light.compare(&nodes).await?;
                 light.take_remarks().iter().for_each(|remark| console.remark(&words::remark_told(remark, self.language())));
-                Ok(first.verified_by(light))
+                first.verified_by(light)
             }
             None => {
                 console.remark(&console.say(Word::NotVerified, &[]));
-                Ok(first)
+                first
             }
-        }
+        };
+        self.asked.note(&first);
+        Ok(first)
     }
 
     /// What the founding document founds, if one was named.

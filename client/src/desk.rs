@@ -2,21 +2,25 @@
 //!
 //! A [`Desk`] is a node together with the key that signs the requests: a practitioner's, a patient's account key, a guardian's, an
 //! auditor's. What it does on the ledger it does with transactions, which it signs with the same key and waits for.
+//!
+//! Consent and records are not proved by the ledger's state: they follow from the account's journal. To the person, whose desk may
+//! read it, they are therefore proved if the node's answers are ([`NodeClient::verified_by`]): the journal is, and what follows from
+//! it is worked out here. To all others they are the node's word.
 
 use std::time::Duration;
 
 use inro_contracts::access::{Access, AccessRequest, Denial, Granted};
 use inro_contracts::category::Category;
 use inro_contracts::consent::{Consent, Consult, Grant};
-use inro_contracts::entry::Outcome;
+use inro_contracts::entry::{Entry, Outcome};
 use inro_contracts::id::{ChainId, Commitment, ConsultId, Hash, Label, RecordId, SealingKey, TransactionId};
 use inro_contracts::journal::Event;
 use inro_contracts::key::{PublicKey, SecretKey};
-use inro_contracts::record::{Record, RecordManifest};
+use inro_contracts::record::{ProviderFlags, Record, RecordManifest};
 use inro_contracts::request::{BodyHasher, RequestStatement, body_hash};
 use inro_contracts::time::Time;
 use inro_contracts::transaction::{Action, SignedTransaction, Transaction};
-use inro_evidence::{JournalStatement, check_journal};
+use inro_evidence::{Followed, JournalStatement, check_journal};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use rand::Rng;
 use rand::rngs::OsRng;
@@ -278,8 +282,15 @@ impl Desk {
         Ok(items.items)
     }
 
-    /// The account's records on the ledger.
+    /// The account's records on the ledger, in the order of their ids; proved to the person.
     pub async fn records(&self, account: &Label) -> Result<Vec<ListedRecord>, ClientError> {
+        if let Some(followed) = self.followed(account).await? {
+            // As at a node: what is uninformed (未告知) does not show before the physician has spoken.
+            let shown =
+                followed.records.into_iter().filter(|(_, record)| !record.manifest.flags.include(ProviderFlags::UNINFORMED));
+            return Ok(shown.map(|(id, record)| ListedRecord { id, record }).collect());
+        }
+        self.node.take_its_word();
         let (mut records, mut after): (Vec<ListedRecord>, String) = (Vec::new(), String::new());
         loop {
             let path = format!("/v1/accounts/{}/records?limit=1000{after}", account.to_hex());
@@ -290,18 +301,24 @@ impl Desk {
         }
     }
 
-    /// The account's grants, seals and consults, for the person and guardians.
+    /// The account's grants, seals and consults, for the person and guardians; proved to the person.
     pub async fn consent(&self, account: &Label) -> Result<Consent, ClientError> {
+        if let Some(followed) = self.followed(account).await? {
+            return Ok(followed.consent);
+        }
+        self.node.take_its_word();
         self.get(&format!("/v1/accounts/{}/consent", account.to_hex())).await
     }
 
     /// What of it concerns this practitioner.
     pub async fn own_consent(&self, account: &Label) -> Result<OwnConsent, ClientError> {
+        self.node.take_its_word();
         self.get(&format!("/v1/accounts/{}/consent", account.to_hex())).await
     }
 
-    /// Events of the account's journal.
+    /// Events of the account's journal; the node's word. See [`Self::events`].
     pub async fn journal(&self, account: &Label, from: u64, limit: u32) -> Result<Vec<Event>, ClientError> {
+        self.node.take_its_word();
         self.get(&format!("/v1/accounts/{}/journal?from={from}&limit={limit}", account.to_hex())).await
     }
 
@@ -330,12 +347,41 @@ impl Desk {
         Ok(statement)
     }
 
-    /// A consult by its linked ID.
-    pub async fn consult(&self, id: &ConsultId) -> Result<PlacedConsult, ClientError> {
-        self.get(&format!("/v1/consults/{}", id.to_hex())).await
+    /// What follows from the journal, where the person asks and the node's answers are proved.
+    async fn followed(&self, account: &Label) -> Result<Option<Followed>, ClientError> {
+        if !self.node.is_verified() || self.node.account(account).await?.controller != self.key() {
+            return Ok(None);
+        }
+        let statement = self.events(account).await?;
+        let followed = Followed::after(&statement.events).map_err(|why| Distrust::Unfollowed { label: *account, why })?;
+        Ok(followed)
     }
 
-    /// Where the payloads of an access stand; waits until all are settled, or so long.
+    /// A consult by its linked ID. If the node's answers are proved, so is what it asks, of whom, and on which account; that it is
+    /// not closed stays the node's word.
+    pub async fn consult(&self, id: &ConsultId) -> Result<PlacedConsult, ClientError> {
+        let placed: PlacedConsult = self.get(&format!("/v1/consults/{}", id.to_hex())).await?;
+        if let Some(mut light) = self.node.light().await {
+            self.node.take_its_word();
+            let (opening, _) = light.entry(&self.node, &TransactionId(id.0)).await?;
+            require_opened(&placed, id, &opening.entry.entry)?;
+        }
+        Ok(placed)
+    }
+
+    /// Which records an access grants. Proved if the node's answers are.
+    pub async fn granted(&self, id: &TransactionId) -> Result<Vec<RecordId>, ClientError> {
+        let Some(mut light) = self.node.light().await else {
+            return Ok(self.access(id, Duration::ZERO).await?.access.records.to_vec());
+        };
+        let (access, _) = light.entry(&self.node, id).await?;
+        match access.entry.entry.outcome {
+            Outcome::Granted(granted) | Outcome::GrantedCustodially(granted) => Ok(granted.records.to_vec()),
+            _ => Err(Distrust::from(FalseAnswer::OtherEntry).into()),
+        }
+    }
+
+    /// Where the payloads of an access stand at this node; waits until all are settled, or so long.
     pub async fn access(&self, id: &TransactionId, wait: Duration) -> Result<AccessAnswer, ClientError> {
         self.get(&format!("/v1/accesses/{}?wait_ms={}", id.to_hex(), wait.as_millis())).await
     }
@@ -399,6 +445,7 @@ impl Desk {
 
     /// What waits for somebody of this organisation: accesses that were not disclosed or acknowledged, reviews.
     pub async fn worklist(&self) -> Result<Value, ClientError> {
+        self.node.take_its_word();
         self.get("/v1/worklist").await
     }
 
@@ -430,6 +477,18 @@ impl Desk {
         };
         self.node.request(method, path).header(header::AUTHORIZATION, statement.authorization(&self.secret))
     }
+}
+
+/// Is this the consult that this entry opened?
+fn require_opened(placed: &PlacedConsult, id: &ConsultId, opening: &Entry) -> Result<(), ClientError> {
+    let consult = &placed.consult;
+    let opened = match &opening.transaction.transaction.action {
+        Action::OpenConsult { account, practitioner, terms } => {
+            opening.outcome.is_applied() && (account, practitioner, terms) == (&placed.account, &consult.opener, &consult.terms)
+        }
+        _ => false,
+    };
+    if opened && consult.id == *id { Ok(()) } else { Err(Distrust::from(FalseAnswer::OtherObject).into()) }
 }
 
 /// Why a document was not taken in.

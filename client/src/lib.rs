@@ -1,9 +1,9 @@
 //! The SDK: how any program talks to a node over HTTP.
 //!
-//! [`NodeClient`] asks and submits; [`model`] holds the shapes of the answers; [`problem`] the errors; [`verify`] checks an answer
-//! against the founding document, so that the node need not be believed; [`desk`] asks for consent, records and
-//! payloads with signed requests; [`evidence`] makes files that prove things to anybody; [`transfer`] puts payloads into files; [`wallet`] is the patient's secret and what follows from
-//! it. The command `inro` is built on nothing else.
+//! [`NodeClient`] asks and submits; [`light`] proves its answers from the founding document, so that no node need be believed;
+//! [`model`] holds the shapes of the answers; [`problem`] the errors; [`verify`] checks that a block's parts belong together; [`desk`]
+//! asks for consent, records and payloads with signed requests; [`evidence`] makes files that prove things to anybody; [`transfer`]
+//! puts payloads into files; [`wallet`] is the patient's secret and what follows from it. The command `inro` is built on nothing else.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), inro_client::ClientError> {

@@ -14,7 +14,7 @@ use clap::Parser as _;
 
 fn main() -> std::process::ExitCode {
     let cli = command::Cli::parse();
-    let console = output::Console::new(cli.common.json, cli.common.language());
+    let console = output::Console::new(cli.common.json, cli.common.language(), cli.common.asked.clone());
     match command::run(cli, &console) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(fault) => console.fail(&fault),

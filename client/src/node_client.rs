@@ -1,6 +1,7 @@
 //! One node, over HTTP. Answers are read within a bound; redirects are not followed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use inro_contracts::account::Account;
@@ -8,7 +9,6 @@ use inro_contracts::block::Header;
 use inro_contracts::bytes::Canonical;
 use inro_contracts::certificate::Certificate;
 use inro_contracts::id::{Hash, Label, OrganisationId, PractitionerId, ProposalId, TransactionId};
-use inro_contracts::journal::Event;
 use inro_contracts::organisation::{Organisation, Peer, Practitioner};
 use inro_contracts::parameters::Parameters;
 use inro_contracts::proposal::Proposal;
@@ -24,8 +24,8 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::light::{Distrust, Light};
 use crate::model::{
-    At, BlockAnswer, Committed, HistoryAnswer, OrganisationAnswer, ProposalAnswer, ProvedAnswer, ProvedEntryAnswer,
-    Status, Submission, TransactionAnswer, TransactionStatus,
+    At, BlockAnswer, Committed, HistoryAnswer, OrganisationAnswer, ProposalAnswer, ProvedAnswer, ProvedEntryAnswer, Status,
+    Submission, TransactionAnswer, TransactionStatus,
 };
 use crate::problem::{ClientError, Problem};
 use crate::verify::{self, FalseAnswer};
@@ -46,6 +46,8 @@ pub struct NodeClient {
     base: String,
     http: reqwest::Client,
     light: Option<Arc<Mutex<Light>>>,
+    /// Was something about the ledger answered that is not proved? One answer for a client and its clones.
+    words: Arc<AtomicBool>,
 }
 
 impl NodeClient {
@@ -66,28 +68,39 @@ impl NodeClient {
             .no_proxy()
             .build()
             .map_err(|error| bad(error.to_string()))?;
-        Ok(Self { base: url.trim_end_matches('/').into(), http, light: None })
+        Ok(Self { base: url.trim_end_matches('/').into(), http, light: None, words: Arc::default() })
     }
 
     /// From now on, what this client answers is proved, or an error. What only the node can know (whether a transaction waits, how
-    /// many peers it has) and what follows from a journal that the asker may not read stays the node's word.
+    /// many peers it has) and what follows from a journal that the asker may not read stays the node's word; whether something did
+    /// is said by [`Self::is_all_proved`].
     pub fn verified_by(self, light: Light) -> Self {
         Self { light: Some(Arc::new(Mutex::new(light))), ..self }
     }
 
     /// Another node whose answers are checked by the same light client.
     pub fn beside(&self, url: &str) -> Result<Self, ClientError> {
-        Ok(Self { light: self.light.clone(), ..Self::new(url)? })
+        Ok(Self { light: self.light.clone(), words: self.words.clone(), ..Self::new(url)? })
     }
 
     /// The same node, believed without proof.
     pub fn unverified(&self) -> Self {
-        Self { light: None, ..self.clone() }
+        Self { light: None, words: Arc::default(), ..self.clone() }
     }
 
     /// Are its answers proved?
     pub fn is_verified(&self) -> bool {
         self.light.is_some()
+    }
+
+    /// Was everything proved that it answered about the ledger until now, to this client and its clones?
+    pub fn is_all_proved(&self) -> bool {
+        self.is_verified() && !self.words.load(Ordering::Relaxed)
+    }
+
+    /// What is answered now is the node's word, although its other answers are proved.
+    pub(crate) fn take_its_word(&self) {
+        self.words.store(true, Ordering::Relaxed);
     }
 
     /// The light client that checks its answers, while nobody else uses it.
@@ -187,8 +200,9 @@ impl NodeClient {
         self.object(StateKey::Practitioner(*id), "practitioner", format!("/v1/practitioners/{}", id.to_hex())).await
     }
 
-    /// All registered machines. Each is proved; that none is left out is not.
+    /// All registered machines. Each is proved; that none is left out is the node's word.
     pub async fn peers(&self) -> Result<Vec<Peer>, ClientError> {
+        self.take_its_word();
         let peers = self.list("/v1/peers", |peer: &Peer| peer.record.key.to_hex()).await?;
         for peer in &peers {
             self.require_object(&StateKey::Peer(peer.record.key), peer).await?;
@@ -196,8 +210,9 @@ impl NodeClient {
         Ok(peers)
     }
 
-    /// All proposals. Each is proved; that none is left out is not.
+    /// All proposals. Each is proved; that none is left out is the node's word.
     pub async fn proposals(&self) -> Result<Vec<ProposalAnswer>, ClientError> {
+        self.take_its_word();
         let proposals = self.list("/v1/proposals", |answer: &ProposalAnswer| answer.id.to_hex()).await?;
         for answer in &proposals {
             self.require_object(&StateKey::Proposal(answer.id), &answer.proposal).await?;
@@ -213,11 +228,6 @@ impl NodeClient {
     /// One account.
     pub async fn account(&self, label: &Label) -> Result<Account, ClientError> {
         self.object(StateKey::Account(*label), "account", format!("/v1/accounts/{}", label.to_hex())).await
-    }
-
-    /// Part of an account's journal: `limit` events from the `from`-th on, counted from 1.
-    pub async fn journal(&self, label: &Label, from: u64, limit: u32) -> Result<Vec<Event>, ClientError> {
-        self.read(&format!("/v1/accounts/{}/journal?from={from}&limit={limit}", label.to_hex())).await
     }
 
     /// A block with its entries.
@@ -265,8 +275,9 @@ impl NodeClient {
     pub async fn transaction(&self, id: &TransactionId) -> Result<TransactionAnswer, ClientError> {
         let answer: TransactionAnswer = self.read(&format!("/v1/transactions/{}", id.to_hex())).await?;
         require(answer.id == *id, FalseAnswer::OtherEntry)?;
-        if let Some(committed) = answer.committed() {
-            self.require_committed(&committed).await?;
+        match answer.committed() {
+            Some(committed) => self.require_committed(&committed).await?,
+            None => self.take_its_word(),
         }
         Ok(answer)
     }

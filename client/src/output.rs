@@ -2,8 +2,10 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use inro_client::NodeClient;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -14,12 +16,43 @@ use crate::words::{Language, Word, say};
 pub struct Console {
     json: bool,
     language: Language,
+    asked: Asked,
+}
+
+/// The nodes that a command asked.
+#[derive(Debug, Clone, Default)]
+pub struct Asked(Arc<Mutex<Vec<NodeClient>>>);
+
+impl Asked {
+    /// This one too.
+    pub fn note(&self, node: &NodeClient) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(node.clone());
+    }
+
+    /// What of the answers is proved; nothing if no node was asked.
+    fn standing(&self) -> Option<Standing> {
+        let nodes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let worst = |node: &NodeClient| match (node.is_all_proved(), node.is_verified()) {
+            (true, _) => Standing::Proved,
+            (false, true) => Standing::PartlyProved,
+            (false, false) => Standing::Word,
+        };
+        nodes.iter().map(worst).max()
+    }
+}
+
+/// What of a command's answers is proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    Proved,
+    PartlyProved,
+    Word,
 }
 
 impl Console {
     /// A console that speaks JSON or a language.
-    pub fn new(json: bool, language: Language) -> Self {
-        Self { json, language }
+    pub fn new(json: bool, language: Language, asked: Asked) -> Self {
+        Self { json, language, asked }
     }
 
     /// A sentence in the console's language.
@@ -27,9 +60,18 @@ impl Console {
         say(word, self.language, values)
     }
 
-    /// Prints lines for people, or `value` for programs.
+    /// Prints lines for people, or `value` for programs. Whatever nodes were asked for says whether it is proved: each object by its
+    /// field `verified`, and people by a remark where it is not.
     pub fn print(&self, lines: &[String], value: &Value) {
-        let text = if self.json { value.to_string() } else { lines.join("\n") };
+        let standing = self.asked.standing();
+        if standing == Some(Standing::PartlyProved) {
+            self.remark(&self.say(Word::PartlyVerified, &[]));
+        }
+        let text = match (self.json, standing) {
+            (true, Some(standing)) => marked(value, standing == Standing::Proved).to_string(),
+            (true, None) => value.to_string(),
+            (false, _) => lines.join("\n"),
+        };
         // Whoever closed the pipe has read enough.
         let _ = writeln!(std::io::stdout().lock(), "{text}");
     }
@@ -105,6 +147,21 @@ impl Console {
         let _ = writeln!(std::io::stderr().lock(), "{text}");
         ExitCode::from(fault.status())
     }
+}
+
+/// The same with a mark on the object, or on each object of a list.
+fn marked(value: &Value, verified: bool) -> Value {
+    let mut value = value.clone();
+    let objects = match &mut value {
+        Value::Array(elements) => elements.iter_mut().collect(),
+        one => vec![one],
+    };
+    for object in objects {
+        if let Value::Object(fields) = object {
+            fields.insert("verified".into(), verified.into());
+        }
+    }
+    value
 }
 
 fn write_lines(value: &Value, depth: usize, lines: &mut Vec<String>) {

@@ -133,6 +133,8 @@ words! {
         "未検証: {} 件、ブロック {}（{}）まで。連鎖は途切れていませんが、ノードの言葉だけです。--genesis FILE で設立文書を指定してください。";
     NotVerified: "Not verified: what follows is the node's word. Name the founding document with --genesis FILE, or the ledger with --chain ID, to have it proved.",
         "未検証: 以下はノードの言葉であり、証明されていません。--genesis FILE で設立文書を、または --chain ID で台帳を指定してください。";
+    PartlyVerified: "Not all of this is proved: part of it is the node's word, because it follows from a journal that may not be read, or from a list that could be longer.",
+        "一部は証明されていません。閲覧できない記録に基づく内容や、件数を確かめられない一覧は、ノードの申告です。";
     HandedOver: "; {} handed over", "（うち引き渡し {} 件）";
     NothingHandedOver: "; {} handed over so far", "（引き渡しはまだ {} 件）";
     NodeSilent: "{} does not answer; it was not compared with the others.", "{} から応答がなく、他のノードと比べられませんでした。";
@@ -336,6 +338,10 @@ pub fn distrust_in_japanese(distrust: &Distrust) -> Option<String> {
             "ブロック {newer} はブロック {older} の台帳の続きではありません。どちらのノードも信用せず、参加組織に知らせてください。"
         ),
         Distrust::NotWitnessed(fault) => not_witnessed_in_japanese(fault),
+        Distrust::Unfollowed { label, .. } => format!(
+            "アカウント {} の記録は証明されましたが、内容がつながりません。このプログラムを更新するか、参加組織に知らせてください。",
+            label.to_hex()
+        ),
         Distrust::NoNode => "どのノードからも応答がありません。--node を確認してください。".into(),
         _ => "ノードの応答は証明と合いません。このノードを信用せず、別のノードに尋ねてください。".into(),
     })

@@ -116,6 +116,31 @@ fn a_certificate_is_verified_against_the_founding_document_only() {
 }
 
 #[test]
+fn every_object_says_whether_it_is_proved() {
+    let node = StandIn::new();
+    node.wait(node.client.commit(&harmless(&node, soon()), Duration::from_secs(10))).unwrap();
+    let desk = &node.desk;
+    let verified = |line: &str| {
+        let shown = desk.json(line);
+        let objects = shown.as_array().cloned().unwrap_or_else(|| vec![shown]);
+        assert!(!objects.is_empty(), "{line}");
+        let mut marks: Vec<_> = objects.iter().map(|object| object["verified"].as_bool().unwrap()).collect();
+        marks.dedup();
+        assert_eq!(marks.len(), 1, "{line}");
+        marks[0]
+    };
+    for line in ["status", "organisations", "validators", "parameters", "block 1", "header latest", "certificate 1"] {
+        assert!(!verified(line), "{line}");
+        assert!(verified(&format!("{line} --genesis genesis.json")), "{line}");
+    }
+    // Each machine is proved, and a list of them could be longer.
+    assert!(!verified("peers --genesis genesis.json"));
+    let answer = desk.run("peers --genesis genesis.json");
+    assert!(answer.err.contains("part of it is the node's word"), "{answer:?}");
+    assert!(desk.run("parameters --genesis genesis.json").err.is_empty());
+}
+
+#[test]
 fn a_transaction_is_looked_up_and_waited_for() {
     let node = StandIn::new();
     let committed = node.wait(node.client.commit(&harmless(&node, soon()), Duration::from_secs(10))).unwrap();

@@ -24,7 +24,6 @@ use inro_payload::{Handover, OneTimeSecret};
 use serde_json::{Value, json};
 
 use super::act;
-use super::history;
 use super::kept::{KeptText, confirm};
 use super::receipt;
 use super::speaker::{Means, Speaker, Speaking};
@@ -387,7 +386,7 @@ async fn fetch(common: &Common, console: &Console, arguments: FetchArguments) ->
         (Means::Key(key), Some(access)) if !arguments.speaking.names_accounts() => {
             let desk = desk_at(common, key).await?;
             let shelf = Shelf::new(&arguments.out)?;
-            let granted = desk.access(&access, Duration::ZERO).await?.access.records;
+            let granted = desk.granted(&access).await?;
             let wanted = wanted_of(&granted, &arguments.record)?;
             let fetched = fetch_arriving(console, &desk, &shelf, &access, &wanted).await?;
             let kept = receipt::keep(console, &desk, &shelf, &access).await;
@@ -428,11 +427,7 @@ async fn fetch_own(common: &Common, console: &Console, arguments: FetchArguments
     let desk = speaker.desk(&label).await?;
     let account = speaker.node.account(&label).await?;
     expect_custodian(&speaker.node, &account).await?;
-    // A guardian may read records without reading the journal.
-    let manifests = match speaker.node.is_verified() && account.controller == desk.key() {
-        true => history::manifests(&desk.events(&label).await?.events),
-        false => desk.records(&label).await?.into_iter().map(|listed| (listed.id, listed.record.manifest)).collect(),
-    };
+    let manifests = desk.records(&label).await?.into_iter().map(|listed| (listed.id, listed.record.manifest)).collect();
     let shelf = Shelf::new(&arguments.out)?;
     let purpose = arguments.purpose.unwrap_or(match account.controller == desk.key() {
         true => Purpose::PatientRequest,

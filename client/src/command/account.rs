@@ -25,9 +25,6 @@ pub struct AccountArguments {
     /// The account to show.
     #[arg(required = true)]
     label: Option<Label>,
-    /// Also show its journal, from this event on, counted from 1.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    journal_from: Option<u64>,
     #[command(subcommand)]
     command: Option<AccountCommand>,
 }
@@ -201,20 +198,8 @@ pub fn power_of(text: &str) -> Result<Powers, String> {
 pub async fn run(common: &Common, console: &Console, arguments: AccountArguments) -> Result<(), Fault> {
     match (arguments.command, arguments.label) {
         (Some(command), _) => act(common, console, command).await,
-        (None, Some(label)) => show(common, console, &label, arguments.journal_from).await,
+        (None, Some(label)) => console.print_object(&common.connect(None).await?.account(&label).await?),
         (None, None) => Err(Fault::bad_input("name the account to show")),
-    }
-}
-
-async fn show(common: &Common, console: &Console, label: &Label, journal_from: Option<u64>) -> Result<(), Fault> {
-    let node = common.connect(None).await?;
-    let account = node.account(label).await?;
-    match journal_from {
-        None => console.print_object(&account),
-        Some(from) => {
-            let journal = node.journal(label, from, 100).await?;
-            console.print_object(&json!({ "account": account, "journal": journal }))
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use inro_contracts::id::{Label, PractitionerId, RecordId, TransactionId};
 use inro_contracts::journal::Event;
 use inro_contracts::key::PublicKey;
 use inro_contracts::organisation::Practitioner;
-use inro_contracts::record::{ProviderFlags, RecordManifest};
+use inro_contracts::record::ProviderFlags;
 use inro_contracts::transaction::Action;
 use inro_evidence::transaction_id;
 use serde_json::{Value, json};
@@ -109,16 +109,6 @@ pub async fn announced(node: &NodeClient, desk: &Desk, label: &Label, named: Opt
         }),
         _ => Ok(viewer),
     }
-}
-
-/// What was registered, by the journal.
-pub fn manifests(events: &[Event]) -> BTreeMap<RecordId, RecordManifest> {
-    let registered = events.iter().filter(|event| event.entry.outcome.is_applied());
-    let manifest = registered.filter_map(|event| match &event.entry.transaction.transaction.action {
-        Action::RegisterRecord { record, .. } | Action::SupersedeRecord { record, .. } => Some((record.id, record.clone())),
-        _ => None,
-    });
-    manifest.collect()
 }
 
 /// The records that are flagged as uninformed now.
@@ -341,6 +331,7 @@ mod tests {
     use inro_contracts::entry::Entry;
     use inro_contracts::id::{ChainId, Commitment};
     use inro_contracts::key::SecretKey;
+    use inro_contracts::record::RecordManifest;
     use inro_contracts::time::{Height, Time};
     use inro_contracts::transaction::Transaction;
 
@@ -370,6 +361,5 @@ mod tests {
         let flags = ProviderFlags::default();
         events.push(event(Action::SetProviderFlags { account, practitioner, record: RecordId([1; 32]), flags }));
         assert!(uninformed(&events).is_empty());
-        assert_eq!(manifests(&events).len(), 2);
     }
 }

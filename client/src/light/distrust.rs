@@ -1,8 +1,9 @@
 //! Why an answer is not believed.
 
-use inro_contracts::id::{BlockId, ChainId};
+use inro_contracts::id::{BlockId, ChainId, Label};
 use inro_contracts::time::Height;
 use inro_contracts::tree::FalseStateProof;
+use inro_evidence::Unfollowed;
 
 use super::fork::Fork;
 use super::witness::NotWitnessed;
@@ -88,6 +89,14 @@ pub enum Distrust {
     /// Too few of the witnesses that a policy names cover the block.
     #[error(transparent)]
     NotWitnessed(Box<NotWitnessed>),
+    /// A journal is proved, and its events do not follow from each other.
+    #[error("the journal of account {} is proved, but {why}: this program is older than the ledger, or the ledger is at fault", .label.to_hex())]
+    Unfollowed {
+        /// Whose.
+        label: Label,
+        /// Why not.
+        why: Unfollowed,
+    },
     /// No node was named, or none answers.
     #[error("none of the nodes answers; check --node")]
     NoNode,

@@ -27,8 +27,8 @@ use inro_contracts::state::StateKey;
 use inro_contracts::time::{Height, Time};
 use inro_contracts::tree::StateProof;
 use inro_evidence::{
-    Anchor, Certified, EntryStatement, Fault, JournalStatement, Located, Signed, Step, Walk, check_entry,
-    check_journal, transaction_id,
+    Anchor, Certified, EntryStatement, Fault, JournalStatement, Located, Signed, Step, Walk, check_entry, check_journal,
+    transaction_id,
 };
 
 use crate::desk::Desk;

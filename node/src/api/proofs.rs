@@ -41,10 +41,7 @@ pub(super) struct Rows {
 pub(super) async fn changes(State(api): State<Api>, rows: Result<Query<Rows>, QueryRejection>) -> Result<Json<Value>, Problem> {
     let Query(Rows { after, limit }) = rows?;
     let limit = within(limit, CHANGES_MAX, CHANGES_MAX)?;
-    api.read(move |snapshot| {
-        json_of(&snapshot.changes(Height(after.unwrap_or(0)), limit)?)
-    })
-    .await
+    api.read(move |snapshot| json_of(&snapshot.changes(Height(after.unwrap_or(0)), limit)?)).await
 }
 
 /// `GET /v1/state/{key}/proof`: an object of the state by its key's bytes, or that there is none, as of the last block.

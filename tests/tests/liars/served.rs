@@ -4,12 +4,14 @@
 use std::path::Path;
 use std::process::Output;
 
+use inro_client::desk::{Desk, ListedRecord};
 use inro_evidence::Evidence;
 use inro_tests::liars::{LIARS, Lie, lies_at};
 use inro_tests::lying_node::LyingNode;
 use inro_tests::reading::CUSTODIAN;
 use inro_tests::seed;
 use rand::Rng;
+use serde_json::Value;
 
 use super::stage::Stage;
 
@@ -59,7 +61,7 @@ impl Asked<'_> {
         let path = out.display().to_string();
         let speaking = self.stage.speaking();
         let speaking: Vec<_> = speaking.iter().map(String::as_str).collect();
-        for command in [&["history"][..], &["evidence", "journal", "--out", &path], &["fetch", "--out", &path]] {
+        for command in [&["history"][..], &["consent"], &["evidence", "journal", "--out", &path], &["fetch", "--out", &path]] {
             self.refuses(name, lie, &[command, &speaking].concat());
             assert!(!holds_anything(&out), "{command:?}, {name}: something was written");
         }
@@ -104,6 +106,37 @@ async fn a_node_that_lies_about_any_event_or_about_its_block_is_refused_by_every
     let is_payload = |entry: &std::fs::DirEntry| !entry.file_name().to_string_lossy().ends_with(".receipt.inro");
     let payloads = std::fs::read_dir(&shelf).expect("it was made").flatten().filter(is_payload).count();
     assert_eq!(payloads, stage.reading.records.len(), "the truth can be fetched");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_persons_consent_and_records_follow_from_the_proved_journal_and_what_is_a_nodes_word_says_so() {
+    let stage = Stage::set().await;
+    let said = stage.reading.own();
+    let proved = Desk::at(stage.light_client(), stage.reading.patient.clone()).await.expect("the node answers");
+    let account = &stage.reading.account;
+    let consent = proved.consent(account).await.expect("it is proved");
+    assert_eq!(consent, said.consent(account).await.expect("the node answers"), "an honest node says what is proved");
+    assert_eq!((consent.grants.len(), consent.seals.len()), (1, 1));
+    let listed = |records: Vec<ListedRecord>| records.into_iter().map(|listed| (listed.id, listed.record)).collect::<Vec<_>>();
+    let records = listed(proved.records(account).await.expect("they are proved"));
+    assert_eq!(records, listed(said.records(account).await.expect("the node answers")));
+    assert_eq!(records.len(), stage.reading.records.len());
+    assert!(proved.node().is_all_proved());
+    assert!(!said.node().is_all_proved());
+
+    let shown = |arguments: &[&str]| {
+        let output = stage.inro(stage.honest(), &stage.memory("shown"), arguments);
+        let (told, remarked) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{arguments:?}: {remarked}");
+        (serde_json::from_str::<Value>(&told).expect("it is JSON"), remarked.contains("the node's word"))
+    };
+    let speaking = stage.speaking();
+    let speaking: Vec<_> = speaking.iter().map(String::as_str).collect();
+    let (own, remarked) = shown(&[&["consent", "--ended"][..], &speaking].concat());
+    assert_eq!((&own[0]["verified"], remarked), (&Value::Bool(true), false));
+    assert_eq!(own[0]["consent"], serde_json::json!(consent));
+    let (worklist, remarked) = shown(&["worklist", "--key", &stage.physicians_key()]);
+    assert_eq!((&worklist["verified"], remarked), (&Value::Bool(false), true));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use inro_client::NodeClient;
 use inro_client::desk::{Decided, Desk};
+use inro_client::light::Light;
 use inro_client::model::{At, Committed};
 use inro_contracts::account::{Guardian, Powers};
 use inro_contracts::bytes::{Canonical, List};
@@ -90,6 +91,20 @@ impl Stage {
     /// The honest node of the custodian.
     pub fn honest(&self) -> &str {
         self.reading.cluster.client(CUSTODIAN).url()
+    }
+
+    /// The same node, every answer proved.
+    pub fn light_client(&self) -> NodeClient {
+        let light = Light::new(&self.reading.cluster.founding);
+        NodeClient::new(self.honest()).expect("it is an address").verified_by(light)
+    }
+
+    /// A file with the key of the custodian's physician.
+    pub fn physicians_key(&self) -> String {
+        let path = self.reading.cluster.folder().join("physician.pem");
+        let physician = &self.reading.cluster.consortium.members[CUSTODIAN].practitioner;
+        keyfile::create(&path, physician, &Passphrase::new(PASSPHRASE)).expect("the folder is writable");
+        path.display().to_string()
     }
 
     /// A folder where `inro` remembers what it saw; an empty one for each name.
