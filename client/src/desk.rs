@@ -326,7 +326,7 @@ impl Desk {
     /// [`Light::history`](crate::light::Light::history).
     pub async fn history(&self, account: &Label) -> Result<JournalStatement, ClientError> {
         let path = format!("/v1/accounts/{}/history", account.to_hex());
-        let bytes = self.node.octets(&path, self.signed(Method::GET, &path, body_hash(&[]))).await?;
+        let bytes = self.octets(&path).await?;
         let statement: JournalStatement =
             borsh::from_slice(&bytes).map_err(|error| ClientError::BadAnswer { path, why: error.to_string() })?;
         match statement.label == *account {
@@ -409,8 +409,12 @@ impl Desk {
     /// The receipt of an access, at the reader's node or, for the person, at the custodian's: an evidence file. See
     /// [`crate::evidence::check_receipt`].
     pub async fn receipt(&self, id: &TransactionId) -> Result<Vec<u8>, ClientError> {
-        let path = format!("/v1/accesses/{}/receipt", id.to_hex());
-        self.node.octets(&path, self.signed(Method::GET, &path, body_hash(&[]))).await
+        self.octets(&format!("/v1/accesses/{}/receipt", id.to_hex())).await
+    }
+
+    /// The receipt of a consult, for its opener and its reader: evidence that it was opened.
+    pub async fn consult_receipt(&self, id: &ConsultId) -> Result<Vec<u8>, ClientError> {
+        self.octets(&format!("/v1/consults/{}/receipt", id.to_hex())).await
     }
 
     /// Stages the answer to a consult here and commits to it on the ledger.
@@ -456,6 +460,10 @@ impl Desk {
     async fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Vec<u8>) -> Result<T, ClientError> {
         let request = self.signed(method, path, body_hash(&body)).body(body);
         self.node.call(path, request).await
+    }
+
+    async fn octets(&self, path: &str) -> Result<Vec<u8>, ClientError> {
+        self.node.octets(path, self.signed(Method::GET, path, body_hash(&[]))).await
     }
 
     async fn bytes(&self, path: &str) -> Result<ReadPayload, ClientError> {

@@ -87,6 +87,11 @@ impl Shelf {
         self.folder.join(format!("{}.{}", record.to_hex(), suffix_of(media_type)))
     }
 
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Another file of the folder.
     pub fn beside(&self, name: &str) -> PathBuf {
         self.folder.join(name)

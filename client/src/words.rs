@@ -139,6 +139,8 @@ words! {
     NothingHandedOver: "; {} handed over so far", "（引き渡しはまだ {} 件）";
     NodeSilent: "{} does not answer; it was not compared with the others.", "{} から応答がなく、他のノードと比べられませんでした。";
     NodeStale: "{} is behind: its last block is {}, and block {} was seen elsewhere.", "{} は遅れています。最新ブロックは {} ですが、ブロック {} が既にあります。";
+    Forgotten: "{} cannot be read or is not true any more: what was seen of this ledger before is forgotten. Compare with other nodes (--node A,B), and find out who changed the file.",
+        "{} を読めないか、内容が正しくありません。以前に確認した台帳の記憶は失われました。他のノードと比べ（--node A,B）、誰が変更したか確かめてください。";
     NotRemembered: "What was seen cannot be remembered for the next time: {}", "確認した最新ブロックを保存できません: {}";
     You: "you", "あなた";
     ThePerson: "the person", "本人";
@@ -352,6 +354,7 @@ pub fn remark_told(remark: &Remark, language: Language) -> String {
     match remark {
         Remark::Silent { node } => say(Word::NodeSilent, language, &[node]),
         Remark::Stale { node, height, newest } => say(Word::NodeStale, language, &[node, height, newest]),
+        Remark::Forgotten { path } => say(Word::Forgotten, language, &[&path.display()]),
         Remark::NotRemembered { why } => say(Word::NotRemembered, language, &[why]),
     }
 }

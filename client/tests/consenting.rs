@@ -153,7 +153,7 @@ fn a_receipt_is_kept_beside_the_payloads_verified_against_the_founding_document_
     let other = text(&desk.json(&ask)["access"]);
     node.mix_receipts_up(other.parse().unwrap());
     let sentence = desk.fails(1, &format!("{fetch} --out mixed"));
-    assert!(sentence.contains("not the receipt of the access"), "{sentence}");
+    assert!(sentence.contains("not the receipt that was asked for"), "{sentence}");
     assert_eq!(only_file(&desk.path("mixed"), ".txt"), NOTE);
     assert_eq!(fs::read_dir(desk.path("mixed")).unwrap().count(), 1);
     // Who names another ledger gets nothing at all.
@@ -247,7 +247,9 @@ fn a_consult_is_opened_read_answered_and_closed() {
     assert_eq!(only_file(&desk.path("advice"), ".txt"), NOTE);
     fs::write(desk.path("evaluation.txt"), "all is well").unwrap();
     desk.ok(&format!("consult answer {id} evaluation.txt --key 4/practitioner-1.pem"));
-    desk.ok(&format!("consult read {id} --out answers --key 3/practitioner-1.pem"));
+    let answered = desk.json(&format!("consult read {id} --out answers --key 3/practitioner-1.pem --genesis genesis.json"));
+    let proved = desk.json(&format!("verify {} --genesis genesis.json", text(&answered["receipt"])));
+    assert_eq!(proved["proved"]["transaction"], id.as_str());
     assert_eq!(only_file(&desk.path("answers"), ".txt"), "all is well");
     desk.ok(&format!("consult close {id} --account {label} --wallet hanako.wallet"));
     assert!(desk.fails(1, &read).contains("D-1.7"));

@@ -55,6 +55,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/v1/desk/keys", post(async || (StatusCode::CREATED, axum::Json(json!({ "reply_key": a_key() })))))
         .route("/v1/accesses/{id}", get(access))
         .route("/v1/accesses/{id}/receipt", get(receipt))
+        .route("/v1/consults/{id}/receipt", get(receipt))
         .route("/v1/accesses/{id}/records/{record}", get(payload))
         .route("/v1/accesses/{id}/records/{record}/sealed", get(sealed))
         .route("/v1/consults/{id}", get(consult))

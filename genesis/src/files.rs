@@ -111,23 +111,37 @@ pub fn create(path: &Path, bytes: &[u8], audience: Audience) -> Result<(), FileF
     })
 }
 
-/// Replaces a file by new bytes in one step: after a crash either the old file or the new one is there.
+/// Replaces a file by new bytes in one step: after a crash either the old file or the new one is there. Two programs that replace one
+/// file wait for each other.
 pub fn replace(path: &Path, bytes: &[u8], audience: Audience) -> Result<(), FileFault> {
-    let beside = successor(path);
-    create(&beside, bytes, audience)?;
-    fs::rename(&beside, path).and_then(|()| sync_folder(path)).map_err(|error| FileFault::System {
-        path: path.into(),
-        act: "replaced",
-        error,
-    })
-}
-
-/// Where [`replace`] writes the new file before it takes the old one's place. A crash can leave it there, and then nothing is
-/// replaced until somebody removes it: two writers at once would otherwise mix.
-pub fn successor(path: &Path) -> PathBuf {
+    let fault = |error: io::Error| FileFault::System { path: path.into(), act: "replaced", error };
+    let _held = hold(path).map_err(fault)?;
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
-    beside.into()
+    let beside = PathBuf::from(beside);
+    // A crash may have left it; while the old file is held, nobody else is writing it.
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fault(error)),
+        _ => {}
+    }
+    create(&beside, bytes, audience)?;
+    fs::rename(&beside, path).and_then(|()| sync_folder(path)).map_err(fault)
+}
+
+/// Keeps others from replacing the file until what is returned is dropped; nothing if there is no file yet.
+fn hold(path: &Path) -> io::Result<Option<File>> {
+    loop {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        file.lock()?;
+        // Whoever held it before may have put another file in its place.
+        let (held, there) = (file.metadata()?, fs::metadata(path));
+        if there.is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino())) {
+            return Ok(Some(file));
+        }
+    }
 }
 
 /// Makes a folder for secrets (mode 0700) if there is none; refuses one in which others could put or swap files.
@@ -165,6 +179,25 @@ mod tests {
         assert!(matches!(create(&path, b"two", Audience::Owner), Err(FileFault::Exists(_))));
         assert_eq!(read(&path, 10, Audience::Owner).unwrap().as_slice(), b"one");
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+    }
+
+    #[test]
+    fn what_a_crash_left_is_no_obstacle_and_writers_at_once_leave_a_whole_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        create(&path, b"old", Audience::Owner).unwrap();
+        fs::write(folder.path().join("a.new"), b"half").unwrap();
+        replace(&path, b"new", Audience::Owner).unwrap();
+        assert_eq!(read(&path, 10, Audience::Owner).unwrap().as_slice(), b"new");
+        let writer = |byte: u8| {
+            let path = path.clone();
+            move || (0..50).for_each(|_| replace(&path, &[byte; 4_000], Audience::Owner).unwrap())
+        };
+        let writers = [1, 2, 3].map(|byte| std::thread::spawn(writer(byte)));
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        let whole = read(&path, 5_000, Audience::Owner).unwrap();
+        assert!(whole.len() == 4_000 && whole.iter().all(|byte| *byte == whole[0]));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

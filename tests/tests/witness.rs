@@ -1,7 +1,7 @@
 //! Witnesses of a running ledger: what they cosign, what a policy demands of them, and what they do when validators collude.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -42,6 +42,11 @@ fn inro(cluster: &Cluster, arguments: &[&str]) -> (bool, Value) {
     let text = if output.status.success() { &output.stdout } else { &output.stderr };
     let value = serde_json::from_slice(text).unwrap_or_else(|_| panic!("{arguments:?}: {}", String::from_utf8_lossy(text)));
     (output.status.success(), value)
+}
+
+/// Where [`inro`] remembers the newest block.
+fn seen_head(cluster: &Cluster) -> PathBuf {
+    cluster.folder().join("seen").join(format!("{}.head.inro", cluster.founding.chain.to_hex()))
 }
 
 /// A witness that refuses, and evidence that anybody believes; returns what the evidence proves.
@@ -109,9 +114,12 @@ async fn two_of_three_witnesses_are_enough_and_one_is_not_and_a_restarted_one_go
     let sentence = said["error"]["detail"].as_str().expect("a sentence");
     assert!(!held && sentence.contains("south does not answer") && sentence.contains("east does not answer"), "{sentence}");
 
-    // What a policy refuses is not shown by any command.
+    // What a policy refuses is not shown by any command, and not remembered: the ledger went on, the memory did not.
+    let seen = std::fs::read(seen_head(&cluster)).expect("it remembers");
+    cluster.wait_height(0, newest(&cluster, 0).await.height.0 + 1, PATIENCE).await;
     let (held, said) = inro(&cluster, &["organisations", "--witness-policy", &file.display().to_string()]);
     assert!(!held && said["error"]["detail"].as_str().is_some_and(|said| said.contains("not witnessed")), "{said}");
+    assert!(std::fs::read(seen_head(&cluster)).is_ok_and(|now| now == seen), "what no witness covers is not remembered");
 
     // An older block than the one it went away with is as well covered as before, as soon as it is back.
     witnesses[2].start(&all_nodes(&cluster));

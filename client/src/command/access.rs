@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use super::act;
 use super::kept::{KeptText, confirm};
-use super::receipt;
+use super::receipt::{self, Receipted};
 use super::speaker::{Means, Speaker, Speaking};
 use crate::arguments::{Common, Signing, desk_at, word};
 use crate::fault::Fault;
@@ -206,7 +206,7 @@ async fn ask(
     let fetched = fetch_arriving(console, desk, &shelf, &id, &granted.records).await?;
     lines.extend(fetched.lines);
     value["payloads"] = fetched.rows.into();
-    let kept = receipt::keep(console, desk, &shelf, &id).await;
+    let kept = receipt::keep(console, desk, shelf.folder(), Receipted::Access(id)).await;
     conclude(console, lines, value, kept, fetched.failed, granted.records.len())
 }
 
@@ -389,7 +389,7 @@ async fn fetch(common: &Common, console: &Console, arguments: FetchArguments) ->
             let granted = desk.granted(&access).await?;
             let wanted = wanted_of(&granted, &arguments.record)?;
             let fetched = fetch_arriving(console, &desk, &shelf, &access, &wanted).await?;
-            let kept = receipt::keep(console, &desk, &shelf, &access).await;
+            let kept = receipt::keep(console, &desk, shelf.folder(), Receipted::Access(access)).await;
             let value = json!({ "access": access, "payloads": fetched.rows });
             conclude(console, fetched.lines, value, kept, fetched.failed, wanted.len())
         }
@@ -608,7 +608,7 @@ impl OwnReader<'_> {
         }
         let (mut receipts, mut missing) = (Vec::new(), None);
         for access in accesses {
-            match receipt::keep(self.console, &self.desk, &self.shelf, access).await {
+            match receipt::keep(self.console, &self.desk, self.shelf.folder(), Receipted::Access(*access)).await {
                 Ok((path, line)) => {
                     lines.push(line);
                     receipts.push(path);

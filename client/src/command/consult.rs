@@ -17,6 +17,7 @@ use inro_genesis::files::{self, Audience};
 use serde_json::json;
 
 use super::act;
+use super::receipt::{self, Receipted};
 use super::speaker::{Means, Speaker, Speaking};
 use crate::arguments::{Common, Signing, desk_at, now};
 use crate::fault::Fault;
@@ -218,9 +219,14 @@ async fn read(common: &Common, console: &Console, consult: ConsultId, out: PathB
     let ReadPayload { media_type, bytes } = answer?;
     let path = out.join(format!("{}.{}", consult.to_hex(), suffix_of(&media_type)));
     files::create(&path, &bytes, Audience::Owner)?;
-    let lines = [console.say(Word::AnswerIn, &[&path.display(), &media_type])];
-    console.print(&lines, &json!({ "consult": consult, "file": path, "media_type": media_type, "bytes": bytes.len() }));
-    Ok(())
+    let mut lines = vec![console.say(Word::AnswerIn, &[&path.display(), &media_type])];
+    let mut value = json!({ "consult": consult, "file": path, "media_type": media_type, "bytes": bytes.len() });
+    let kept = receipt::keep(console, &desk, &out, Receipted::Consult(consult)).await.map(|(path, line)| {
+        lines.push(line);
+        value["receipt"] = json!(path);
+    });
+    console.print(&lines, &value);
+    kept
 }
 
 /// Waits for the answer: it may not be given yet, or be on its way.

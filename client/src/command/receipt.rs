@@ -1,11 +1,12 @@
-//! The receipt of an access: kept beside its payloads, so that whoever reads them can show for ever that the ledger let them.
+//! The receipt of an access or of a consult: kept beside what was read, so that whoever reads it can show for ever that the ledger let
+//! them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use inro_client::ClientError;
 use inro_client::desk::Desk;
 use inro_client::evidence::check_receipt;
-use inro_client::transfer::Shelf;
-use inro_contracts::id::TransactionId;
+use inro_contracts::id::{ConsultId, TransactionId};
 use inro_evidence::FILE_BYTES_MAX;
 use inro_genesis::files::{self, Audience};
 
@@ -13,18 +14,41 @@ use crate::fault::Fault;
 use crate::output::Console;
 use crate::words::Word;
 
-/// Keeps the receipt of an access in the folder of its payloads, and gives its file and the line that says so. Where the
-/// ledger is known, by its founding document or its id, it is verified before it is kept. One that lies there already is looked at and
-/// stays.
-pub async fn keep(console: &Console, desk: &Desk, shelf: &Shelf, access: &TransactionId) -> Result<(PathBuf, String), Fault> {
-    let path = shelf.beside(&format!("{}.receipt.inro", access.to_hex()));
+/// What a receipt is of.
+#[derive(Debug, Clone, Copy)]
+pub enum Receipted {
+    Access(TransactionId),
+    Consult(ConsultId),
+}
+
+impl Receipted {
+    /// The transaction that the receipt proves.
+    fn id(self) -> TransactionId {
+        match self {
+            Self::Access(id) => id,
+            Self::Consult(id) => TransactionId(id.0),
+        }
+    }
+
+    async fn ask(self, desk: &Desk) -> Result<Vec<u8>, ClientError> {
+        match self {
+            Self::Access(id) => desk.receipt(&id).await,
+            Self::Consult(id) => desk.consult_receipt(&id).await,
+        }
+    }
+}
+
+/// Keeps a receipt in the folder of what it let be read, and gives its file and the line that says so. Where the ledger is known, by
+/// its founding document or its id, it is verified before it is kept. One that lies there already is looked at and stays.
+pub async fn keep(console: &Console, desk: &Desk, folder: &Path, of: Receipted) -> Result<(PathBuf, String), Fault> {
+    let path = folder.join(format!("{}.receipt.inro", of.id().to_hex()));
     let kept = path.exists();
     let bytes = match kept {
         true => files::read(&path, FILE_BYTES_MAX as u64, Audience::Owner)?.to_vec(),
-        false => desk.receipt(access).await?,
+        false => of.ask(desk).await?,
     };
     let founding = desk.node().light().await.map(|light| light.founding());
-    check_receipt(&bytes, access, founding.as_deref())?;
+    check_receipt(&bytes, &of.id(), founding.as_deref())?;
     if !kept {
         files::create(&path, &bytes, Audience::Owner)?;
     }

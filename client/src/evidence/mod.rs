@@ -8,6 +8,7 @@ use inro_contracts::genesis::Founding;
 use inro_contracts::id::{Label, TransactionId};
 use inro_contracts::state::StateKey;
 use inro_contracts::time::Height;
+use inro_contracts::transaction::Action;
 use inro_contracts::tree::StateProof;
 use inro_evidence::make::Unmade;
 use inro_evidence::{
@@ -150,17 +151,21 @@ pub enum NoReceipt {
     #[error(transparent)]
     Fault(#[from] Fault),
     /// It is about something else.
-    #[error("this is not the receipt of the access; do not trust whoever gave it out, and tell the node's operator")]
+    #[error("this is not the receipt that was asked for; do not trust whoever gave it out, and tell the node's operator")]
     OfAnother,
 }
 
-/// Is this the receipt of an access that was granted? Without the founding document only its form and what it speaks of are looked
-/// at; with it, all that it states is verified.
-pub fn check_receipt(bytes: &[u8], access: &TransactionId, founding: Option<&Founding>) -> Result<(), NoReceipt> {
+/// Is this the receipt of an access that was granted, or of a consult that was opened? Without the founding document only its form
+/// and what it speaks of are looked at; with it, all that it states is verified.
+pub fn check_receipt(bytes: &[u8], id: &TransactionId, founding: Option<&Founding>) -> Result<(), NoReceipt> {
     let evidence = Evidence::from_bytes(bytes)?;
     let Statement::Entry(statement) = &evidence.statement else { return Err(NoReceipt::OfAnother) };
     let entry = &statement.entry.entry;
-    if transaction_id(&entry.transaction) != *access || entry.outcome.granted().is_none() {
+    let lets_read = match &entry.transaction.transaction.action {
+        Action::OpenConsult { .. } => entry.outcome.is_applied(),
+        _ => entry.outcome.granted().is_some(),
+    };
+    if transaction_id(&entry.transaction) != *id || !lets_read {
         return Err(NoReceipt::OfAnother);
     }
     if let Some(founding) = founding {

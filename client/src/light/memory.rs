@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use inro_contracts::id::ChainId;
 use inro_evidence::{Anchor, Certified, Evidence, Start, Statement, Walk, verify_evidence};
 
+use super::Remark;
 use super::fork::Fork;
 
 /// More than any sound file of this kind has.
@@ -39,19 +40,15 @@ impl Memory {
         })
     }
 
-    /// What was remembered, if it is there and true; `start` has followed nothing yet.
-    pub(super) fn recall(&self, anchor: &Anchor, start: &Walk) -> Option<Remembered> {
-        let mut bytes = Vec::new();
-        fs::File::open(self.head(start)).ok()?.take(BYTES_MAX).read_to_end(&mut bytes).ok()?;
-        let evidence = Evidence::from_bytes(&bytes).ok()?;
-        if evidence.start != *start.start() {
-            return None;
-        }
-        verify_evidence(evidence.clone(), anchor).ok()?;
-        let Statement::Validators(newest) = evidence.statement else { return None };
-        let mut walk = start.clone();
-        walk.follow(evidence.changes.into_vec(), &newest.header).ok()?;
-        Some(Remembered { walk, newest: *newest })
+    /// What was remembered, if anything was; `start` has followed nothing yet. What is there and not true is remarked.
+    pub(super) fn recall(&self, anchor: &Anchor, start: &Walk) -> Result<Option<Remembered>, Remark> {
+        let (path, mut bytes) = (self.head(start), Vec::new());
+        let file = match fs::File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file,
+        };
+        let read = file.and_then(|file| file.take(BYTES_MAX).read_to_end(&mut bytes));
+        read.ok().and_then(|_| parse(&bytes, anchor, start)).map(Some).ok_or(Remark::Forgotten { path })
     }
 
     /// Keeps the newest header.
@@ -59,7 +56,6 @@ impl Memory {
         let evidence = walk.file(Statement::Validators(Box::new(newest.clone()))).map_err(io::Error::other)?;
         self.write(&self.head(walk), &evidence.to_bytes())
     }
-
     /// Keeps the evidence of a fork; gives the file's path.
     pub fn keep_fork(&self, chain: &ChainId, fork: &Fork) -> io::Result<PathBuf> {
         let path = self.folder.join(format!("{}.fork-{}.inro", chain.to_hex(), fork.height));
@@ -75,4 +71,16 @@ impl Memory {
         file.persist(path)?;
         Ok(())
     }
+}
+
+fn parse(bytes: &[u8], anchor: &Anchor, start: &Walk) -> Option<Remembered> {
+    let evidence = Evidence::from_bytes(bytes).ok()?;
+    if evidence.start != *start.start() {
+        return None;
+    }
+    verify_evidence(evidence.clone(), anchor).ok()?;
+    let Statement::Validators(newest) = evidence.statement else { return None };
+    let mut walk = start.clone();
+    walk.follow(evidence.changes.into_vec(), &newest.header).ok()?;
+    Some(Remembered { walk, newest: *newest })
 }

@@ -13,6 +13,7 @@ mod fork;
 mod memory;
 pub mod witness;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -73,6 +74,11 @@ pub enum Remark {
         /// The newest block that was seen.
         newest: Height,
     },
+    /// What an earlier run remembered cannot be read: this one begins anew.
+    Forgotten {
+        /// The file.
+        path: PathBuf,
+    },
     /// What was seen could not be remembered for the next run.
     NotRemembered {
         /// Why.
@@ -87,6 +93,8 @@ struct Newest {
     id: BlockId,
     /// Who showed it; nobody, if it was remembered.
     by: Option<NodeClient>,
+    /// Does the memory have it?
+    is_kept: bool,
 }
 
 /// The light client's state: the validator sets that are believed, and the newest header.
@@ -165,10 +173,14 @@ impl Light {
 
     /// Remembers the newest header for the next run, and begins with what an earlier run remembered.
     pub fn with_memory(mut self, memory: Memory) -> Self {
-        if let Some(remembered) = memory.recall(&self.anchor, &self.walk) {
+        let recalled = memory.recall(&self.anchor, &self.walk).unwrap_or_else(|damaged| {
+            self.remarks.push(damaged);
+            None
+        });
+        if let Some(remembered) = recalled {
             let (certified, id) = (remembered.newest.clone(), remembered.newest.header.id());
             self.walk = remembered.walk;
-            self.newest = Some(Newest { certified, id, by: None });
+            self.newest = Some(Newest { certified, id, by: None, is_kept: true });
         }
         Self { memory: Some(memory), ..self }
     }
@@ -266,7 +278,17 @@ impl Light {
         // First the place: a fork leaves evidence, and says more than that witnesses do not cover it.
         self.place(node, certified, signed.block).await?;
         self.require_witnesses(node, &certified.header).await?;
+        // What witnesses do not cover is not remembered: who asks next believes another node.
+        self.keep_newest(signed.block);
         Ok(signed)
+    }
+
+    fn keep_newest(&mut self, id: BlockId) {
+        let Some(newest) = self.newest.as_mut().filter(|newest| newest.id == id && !newest.is_kept) else { return };
+        newest.is_kept = true;
+        if let Some(Err(why)) = self.memory.as_ref().map(|memory| memory.keep(&self.walk, &newest.certified)) {
+            self.remarks.push(Remark::NotRemembered { why: why.to_string() });
+        }
     }
 
     async fn require_witnesses(&mut self, node: &NodeClient, header: &Header) -> Result<(), Distrust> {
@@ -392,16 +414,17 @@ impl Light {
     /// Puts a certified header beside the newest one: the later must continue the earlier.
     async fn place(&mut self, node: &NodeClient, certified: &Certified, id: BlockId) -> Result<(), Distrust> {
         let header = &certified.header;
-        let Some(newest) = self.newest.clone() else { return self.take(node, certified, id) };
-        if newest.id == id {
-            return self.take(node, certified, id);
-        }
+        let Some(newest) = self.newest.clone().filter(|newest| newest.id != id) else {
+            self.take(node, certified, id);
+            return Ok(());
+        };
         let known = &newest.certified;
         match header.height.cmp(&known.header.height) {
             std::cmp::Ordering::Equal => Err(self.forked(known, certified)),
             std::cmp::Ordering::Greater => {
                 self.require_one_ledger(known, certified, node).await?;
-                self.take(node, certified, id)
+                self.take(node, certified, id);
+                Ok(())
             }
             // Whoever showed the newest can prove what came before; what was remembered, only a node that has it.
             std::cmp::Ordering::Less => {
@@ -422,15 +445,9 @@ impl Light {
         }
     }
 
-    fn take(&mut self, node: &NodeClient, certified: &Certified, id: BlockId) -> Result<(), Distrust> {
-        let is_new = self.newest.as_ref().is_none_or(|newest| newest.id != id);
-        self.newest = Some(Newest { certified: certified.clone(), id, by: Some(node.unverified()) });
-        if let (true, Some(memory)) = (is_new, &self.memory)
-            && let Err(why) = memory.keep(&self.walk, certified)
-        {
-            self.remarks.push(Remark::NotRemembered { why: why.to_string() });
-        }
-        Ok(())
+    fn take(&mut self, node: &NodeClient, certified: &Certified, id: BlockId) {
+        let is_kept = self.newest.as_ref().is_some_and(|newest| newest.id == id && newest.is_kept);
+        self.newest = Some(Newest { certified: certified.clone(), id, by: Some(node.unverified()), is_kept });
     }
 
     /// Both headers are certified. Does the newer one continue the older one's ledger, as `teller`, who shows the newer one, proves?

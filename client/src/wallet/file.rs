@@ -2,7 +2,7 @@
 //!
 //! Several programs may use one file: [`WalletFile::update`] reads it anew under a lock, so that no change is lost.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use inro_contracts::key::SecretKey;
@@ -85,7 +85,7 @@ impl WalletFile {
         }
         let mut wallet = open(&self.path, &parsed, &self.lock)?;
         let answer = change(&mut wallet)?;
-        replace(&self.path, &self.lock.seal(&wallet))?;
+        files::replace(&self.path, &self.lock.seal(&wallet), Audience::Owner)?;
         self.wallet = wallet;
         Ok(answer)
     }
@@ -110,7 +110,7 @@ impl WalletFile {
         }
         let wallet = open(&self.path, &parsed, &self.lock)?;
         let lock = Lock::of_passphrase(new);
-        replace(&self.path, &lock.seal(&wallet))?;
+        files::replace(&self.path, &lock.seal(&wallet), Audience::Owner)?;
         (self.wallet, self.lock) = (wallet, lock);
         Ok(())
     }
@@ -160,16 +160,9 @@ fn hold_folder_of(path: &Path) -> Result<File, WalletFault> {
     Ok(held)
 }
 
-/// Replaces the file; the folder is held, so a new file beside it is what a program left that ended in the middle.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), WalletFault> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let _ = fs::remove_file(&beside);
-    Ok(files::replace(path, bytes, Audience::Owner)?)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use inro_contracts::bytes::Text;

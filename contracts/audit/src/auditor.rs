@@ -6,13 +6,14 @@
 //! agree again, which is one finding, and an agreeing root proves the whole state. When blocks are missing, what needs the state is no longer
 //! checked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
+use foldhash::fast::RandomState;
 use inro_contracts::block::Header;
 use inro_contracts::certificate::BadCertificate;
 use inro_contracts::entry::Outcome;
 use inro_contracts::genesis::GenesisDocument;
-use inro_contracts::id::{BlockId, ChainId, Hash};
+use inro_contracts::id::{BlockId, ChainId, Hash, TransactionId};
 use inro_contracts::machine::{self, BlockFault, Built, Inadmissible};
 use inro_contracts::parameters::Parameters;
 use inro_contracts::state::{StateFault, StateKey, StateReader};
@@ -228,9 +229,9 @@ impl Auditor {
         if built.header.state_root != header.state_root {
             self.diverged.get_or_insert(height);
         }
-        self.replay.advance(&built, id, &taken.transactions)?;
         self.state_root = built.header.state_root;
-        for ((transaction, outcome), (index, _)) in taken.transactions.iter().zip(&built.outcomes).zip(&taken.claimed) {
+        let outcomes = self.replay.advance(built, id, &taken.transactions)?;
+        for ((transaction, outcome), (index, _)) in taken.transactions.iter().zip(&outcomes).zip(&taken.claimed) {
             let place = Place { height, index: *index, time: header.time };
             self.activity.take(&self.replay, place, transaction.transaction(), outcome)?;
         }
@@ -240,7 +241,7 @@ impl Auditor {
     /// The transactions that can stand in the block (rule L-9).
     fn admitted(&self, header: &Header, entries: Vec<CheckedEntry>, found: &mut Found) -> Result<Taken, StateFault> {
         let parameters: Parameters = self.required(&StateKey::Parameters)?;
-        let (mut taken, mut seen) = (Taken::default(), BTreeSet::new());
+        let (mut taken, mut seen) = (Taken::default(), HashSet::<TransactionId, RandomState>::default());
         for (index, entry) in (0..).zip(entries) {
             let CheckedEntry::Parsed(transaction, outcome, _) = entry else { continue };
             let mut verdict = machine::admissible(transaction.transaction(), &self.chain, header.time, &parameters);

@@ -1,13 +1,15 @@
 //! The state in memory on which a ledger is replayed. It keeps what later blocks can read and nothing else: current objects, the
 //! tree's current nodes, the history's frontier, and the ids of transactions that are not void yet.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
+use foldhash::fast::RandomState;
 use inro_contracts::block::{BlockContext, Header, Tip};
 use inro_contracts::bytes::Canonical;
+use inro_contracts::entry::Outcome;
 use inro_contracts::genesis::Founding;
 use inro_contracts::history::{self, HistoryReader};
-use inro_contracts::id::{BlockId, ChainId, Hash, RecordId, TransactionId};
+use inro_contracts::id::{BlockId, ChainId, Hash, Label, RecordId, TransactionId};
 use inro_contracts::machine::{self, BlockFault, Built};
 use inro_contracts::state::{Row, StateFault, StateKey, StateReader, load};
 use inro_contracts::time::Time;
@@ -22,10 +24,12 @@ const TIMES_KEPT: usize = 16;
 pub struct Replay {
     chain: ChainId,
     tip: Tip,
-    objects: BTreeMap<StateKey, Vec<u8>>,
-    nodes: HashMap<Vec<u8>, Vec<u8>>,
+    objects: HashMap<StateKey, Vec<u8>, RandomState>,
+    /// Each account's records: the only objects that are read in a row.
+    records: HashMap<Label, BTreeSet<RecordId>, RandomState>,
+    nodes: HashMap<Vec<u8>, Vec<u8>, RandomState>,
     history: BTreeMap<u64, Hash>,
-    recent: HashSet<TransactionId>,
+    recent: HashSet<TransactionId, RandomState>,
     ending: BTreeMap<Time, Vec<TransactionId>>,
     times: VecDeque<Time>,
 }
@@ -33,17 +37,34 @@ pub struct Replay {
 impl Replay {
     /// The state right after the founding.
     pub fn found(founding: &Founding) -> Self {
-        let objects = founding.state.iter().filter_map(|(key, value)| Some((key.clone(), value.clone()?))).collect();
-        Self {
+        let mut replay = Self {
             chain: founding.chain,
             tip: founding.tip,
-            objects,
+            objects: HashMap::default(),
+            records: HashMap::default(),
             nodes: founding.tree.nodes.iter().cloned().collect(),
             history: founding.history.iter().copied().collect(),
-            recent: HashSet::new(),
+            recent: HashSet::default(),
             ending: BTreeMap::new(),
             times: VecDeque::new(),
+        };
+        founding.state.iter().for_each(|(key, value)| replay.put(key.clone(), value.clone()));
+        replay
+    }
+
+    fn put(&mut self, key: StateKey, value: Option<Vec<u8>>) {
+        if let StateKey::Record(account, record) = &key {
+            let records = self.records.entry(*account).or_default();
+            if value.is_some() {
+                records.insert(*record)
+            } else {
+                records.remove(record)
+            };
         }
+        match value {
+            Some(bytes) => self.objects.insert(key, bytes),
+            None => self.objects.remove(&key),
+        };
     }
 
     /// The last block.
@@ -57,8 +78,10 @@ impl Replay {
     }
 
     /// Every object of the state, in the order of keys.
-    pub fn objects(&self) -> &BTreeMap<StateKey, Vec<u8>> {
-        &self.objects
+    pub fn objects(&self) -> Vec<(&StateKey, &Vec<u8>)> {
+        let mut objects: Vec<_> = self.objects.iter().collect();
+        objects.sort_unstable_by_key(|(key, _)| *key);
+        objects
     }
 
     /// What these transactions give in a block with this header's time and proposer. A time that is not after its parent's has
@@ -70,26 +93,27 @@ impl Replay {
         machine::build(self, &Tip { time: before, ..self.tip }, &context, header.proposer, transactions)
     }
 
-    /// Goes on to a block that was built here; `id` is the one under which the ledger goes on.
-    pub fn advance(&mut self, built: &Built, id: BlockId, transactions: &[VerifiedTransaction]) -> Result<(), StateFault> {
-        for (key, value) in &built.state {
-            match value {
-                Some(bytes) => self.objects.insert(key.clone(), bytes.clone()),
-                None => self.objects.remove(key),
-            };
-        }
-        self.nodes.extend(built.tree.nodes.iter().cloned());
-        for key in &built.tree.stale {
+    /// Goes on to a block that was built here; `id` is the one under which the ledger goes on. Gives what became of the transactions.
+    pub fn advance(
+        &mut self,
+        built: Built,
+        id: BlockId,
+        transactions: &[VerifiedTransaction],
+    ) -> Result<Vec<Outcome>, StateFault> {
+        let Built { header, state, tree, outcomes, .. } = built;
+        state.into_iter().for_each(|(key, value)| self.put(key, value));
+        self.nodes.extend(tree.nodes);
+        for key in &tree.stale {
             self.nodes.remove(key);
         }
-        let Header { height, time, .. } = built.header;
+        let Header { height, time, .. } = header;
         let appended = history::append(self, height.0, &id).map_err(|fault| StateFault(fault.to_string()))?;
         self.history.extend(appended);
         let needed = history::frontier(height.0.saturating_add(1));
         self.history.retain(|index, _| needed.contains(index));
         self.remember(time, transactions);
         self.tip = Tip { height, block: id, time };
-        Ok(())
+        Ok(outcomes)
     }
 
     fn remember(&mut self, time: Time, transactions: &[VerifiedTransaction]) {
@@ -120,11 +144,11 @@ impl StateReader for Replay {
         let mut first = start.to_vec();
         first.resize(start.len().max(65), 0);
         let first: StateKey = borsh::from_slice(&first).map_err(|error| StateFault(error.to_string()))?;
-        let StateKey::Record(account, _) = first else {
+        let StateKey::Record(account, first) = first else {
             return Err(StateFault("only the records of an account are read in a row".into()));
         };
-        let last = StateKey::Record(account, RecordId([0xff; 32]));
-        let rows = self.objects.range(first..=last).map(|(key, value)| (key.to_bytes(), value));
+        let ids = self.records.get(&account).into_iter().flat_map(|records| records.range(first..));
+        let rows = ids.map(|id| StateKey::Record(account, *id)).filter_map(|key| Some((key.to_bytes(), self.objects.get(&key)?)));
         let fits = |key: &[u8]| key.starts_with(prefix) && after.is_none_or(|after| key > after);
         Ok(rows.filter(|(key, _)| fits(key)).take(limit).map(|(key, value)| (key, value.clone())).collect())
     }
@@ -170,7 +194,8 @@ mod tests {
             let expected = whole.append(time, member.validator.public(), &transactions).unwrap();
             let built = replay.build(&expected.header, &transactions).unwrap();
             assert_eq!(built.header, expected.header, "block {number}");
-            replay.advance(&built, built.id, &transactions).unwrap();
+            let id = built.id;
+            replay.advance(built, id, &transactions).unwrap();
             assert!(replay.recent.len() <= 3 * (TIMES_KEPT + 3), "ids are forgotten when they are void");
             assert!(replay.history.len() <= 8);
         }

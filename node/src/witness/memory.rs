@@ -138,8 +138,6 @@ impl MemoryFile {
             head: last.certified.clone(),
             path: last.path.clone(),
         };
-        // Half a file that a crash left; the whole one stands beside it, and nobody else writes here.
-        let _ = std::fs::remove_file(files::successor(&self.path));
         Ok(files::replace(&self.path, &encode(&written), Audience::Owner)?)
     }
 }

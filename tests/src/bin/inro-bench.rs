@@ -6,6 +6,10 @@ use std::process::ExitCode;
 
 use inro_tests::bench::{self, Options};
 
+/// As `inro` and `inro-node` have it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
     // The bare stream that transfers are compared with is given by a process of its own, which is this program again.

@@ -51,6 +51,14 @@ async fn a_fork_that_a_quorum_signed_is_found_between_two_nodes_and_in_memory_an
     assert!(history(&stage, &[&honest], "remembering").status.success());
     let output = history(&stage, &[&liar], "remembering");
     assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(1), true), "{}", said(&output));
+    // That a memory was changed is said, and a new one begins.
+    let files = std::fs::read_dir(stage.memory("remembering")).expect("it remembers").flatten();
+    let head = files.map(|file| file.path()).find(|path| path.display().to_string().ends_with(".head.inro"));
+    std::fs::write(head.expect("a head is remembered"), b"INROEVID and nothing else").expect("the folder is writable");
+    let output = history(&stage, &[&honest], "remembering");
+    assert!(output.status.success() && said(&output).contains("is forgotten"), "{}", said(&output));
+    let output = history(&stage, &[&honest], "remembering");
+    assert!(output.status.success() && !said(&output).contains("is forgotten"), "{}", said(&output));
 }
 
 /// The evidence of a fork that lies where `inro` remembers.
