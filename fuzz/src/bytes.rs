@@ -9,8 +9,10 @@ use inro_contracts::bytes::Canonical;
 use inro_contracts::certificate::Certificate;
 use inro_contracts::entry::Entry;
 use inro_contracts::genesis::GenesisDocument;
+use inro_contracts::id::Hash;
 use inro_contracts::journal::Event;
 use inro_contracts::merkle::InclusionProof;
+use inro_contracts::state::StateKey;
 use inro_contracts::transaction::{ParsedTransaction, SignedTransaction};
 use inro_contracts::tree::StateProof;
 use inro_contracts::validator::ValidatorSet;
@@ -31,7 +33,11 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     taken::<Entry>(bytes);
     taken::<Event>(bytes);
     taken::<Account>(bytes);
-    taken::<StateProof>(bytes);
+    if let Ok(proof) = StateProof::from_bytes(bytes) {
+        assert!(proof.to_bytes() == bytes, "another form of the same proof was taken");
+        let _ = proof.check(&Hash([0; 32]), &StateKey::Parameters, None);
+        let _ = proof.check(&Hash([0; 32]), &StateKey::Parameters, Some(bytes));
+    }
     taken::<InclusionProof>(bytes);
     taken::<VoteStatement>(bytes);
     taken::<DoubleSign>(bytes);
