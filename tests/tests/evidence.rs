@@ -81,6 +81,18 @@ impl Inro<'_> {
     }
 }
 
+/// The second member may read everything for an hour.
+pub fn grant(cluster: &Cluster, account: Label) -> Action {
+    let terms = GrantTerms {
+        grantee: Grantee::Organisation(cluster.consortium.members[1].id),
+        categories: Categories::ALL,
+        purpose: Purpose::Treatment,
+        validity: Validity { from: Time(0), until: now().plus_ms(3_600_000) },
+        may_pass_on: false,
+    };
+    Action::Grant { account, terms }
+}
+
 pub fn request(cluster: &Cluster, account: Label) -> Action {
     Action::Access(AccessRequest {
         account,
@@ -114,14 +126,7 @@ async fn evidence_of_every_kind_is_made_on_a_cluster_and_holds_offline_also_afte
     for _ in 0..3 {
         cluster.apply(0, &cluster.consortium.register_record(0, account)).await;
     }
-    let terms = GrantTerms {
-        grantee: Grantee::Organisation(cluster.consortium.members[1].id),
-        categories: Categories::ALL,
-        purpose: Purpose::Treatment,
-        validity: Validity { from: Time(0), until: now().plus_ms(3_600_000) },
-        may_pass_on: false,
-    };
-    let grant = act(&cluster, Action::Grant { account, terms }, &person).await;
+    let grant = act(&cluster, grant(&cluster, account), &person).await;
     let physician = cluster.consortium.members[1].practitioner.clone();
     let granted = act(&cluster, request(&cluster, account), &physician).await.to_hex();
     cluster.wait_level(&[0, 1, 2, 3]).await;

@@ -6,21 +6,18 @@ use std::time::Duration;
 
 use inro_client::model::At;
 use inro_contracts::bytes::Canonical;
-use inro_contracts::category::Categories;
-use inro_contracts::consent::{GrantTerms, Grantee};
 use inro_contracts::entry::Outcome;
 use inro_contracts::id::GrantId;
 use inro_contracts::organisation::{OrganisationKind, PeerKind};
-use inro_contracts::purpose::Purpose;
-use inro_contracts::time::{Height, Time, Validity};
+use inro_contracts::time::Height;
 use inro_contracts::transaction::Action;
 use inro_tests::cluster::{Cluster, PATIENCE, Shape};
-use inro_tests::consortium::{label_of, now, patient};
+use inro_tests::consortium::{label_of, patient};
 use inro_tests::invariants::Verdict;
 use inro_tests::load::{Load, Pace};
 use inro_tests::process::program;
 
-use crate::evidence::{Inro, act, key_file, request};
+use crate::evidence::{Inro, act, grant, key_file, request};
 
 /// The least that a node can be told to keep.
 const KEEP_BLOCKS: u64 = 1_000;
@@ -48,14 +45,7 @@ async fn what_was_proved_before_a_pruning_holds_after_it_and_a_new_node_syncs_pa
     let refused = cluster.commit(0, &cluster.consortium.register_record(1, account)).await;
     assert!(matches!(refused.outcome, Outcome::Rejected(_)), "only the custodian registers records");
     let (refused, refused_at) = (refused.id.to_hex(), refused.height);
-    let terms = GrantTerms {
-        grantee: Grantee::Organisation(cluster.consortium.members[1].id),
-        categories: Categories::ALL,
-        purpose: Purpose::Treatment,
-        validity: Validity { from: Time(0), until: now().plus_ms(3_600_000) },
-        may_pass_on: false,
-    };
-    let grant = act(&cluster, Action::Grant { account, terms }, &person).await;
+    let grant = act(&cluster, grant(&cluster, account), &person).await;
     let physician = cluster.consortium.members[1].practitioner.clone();
     let access = act(&cluster, request(&cluster, account), &physician).await.to_hex();
     cluster.wait_level(&ALL).await;

@@ -8,7 +8,7 @@ use inro_client::desk::{Desk, ListedRecord};
 use inro_evidence::Evidence;
 use inro_tests::liars::{LIARS, Lie, lies_at};
 use inro_tests::lying_node::LyingNode;
-use inro_tests::reading::CUSTODIAN;
+use inro_tests::reading::{CUSTODIAN, READER};
 use inro_tests::seed;
 use rand::Rng;
 use serde_json::Value;
@@ -33,8 +33,9 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    async fn before(stage: &Stage) -> Asked<'_> {
-        Asked { stage, node: LyingNode::before(stage.reading.cluster.client(CUSTODIAN)).await }
+    /// A liar before this member's node.
+    async fn before(stage: &Stage, member: usize) -> Asked<'_> {
+        Asked { stage, node: LyingNode::before(stage.reading.cluster.client(member)).await }
     }
 
     /// `inro` with an empty memory.
@@ -75,7 +76,7 @@ fn holds_anything(path: &Path) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_lies_about_any_event_or_about_its_block_is_refused_by_every_command_that_reads_the_journal() {
     let stage = Stage::set().await;
-    let asked = Asked::before(&stage).await;
+    let asked = Asked::before(&stage, CUSTODIAN).await;
     let mut random = seed::random();
     let speaking = stage.speaking();
     let speaking: Vec<_> = speaking.iter().map(String::as_str).collect();
@@ -135,14 +136,14 @@ async fn a_persons_consent_and_records_follow_from_the_proved_journal_and_what_i
     let (own, remarked) = shown(&[&["consent", "--ended"][..], &speaking].concat());
     assert_eq!((&own[0]["verified"], remarked), (&Value::Bool(true), false));
     assert_eq!(own[0]["consent"], serde_json::json!(consent));
-    let (worklist, remarked) = shown(&["worklist", "--key", &stage.physicians_key()]);
+    let (worklist, remarked) = shown(&["worklist", "--key", &stage.physicians_key(CUSTODIAN)]);
     assert_eq!((&worklist["verified"], remarked), (&Value::Bool(false), true));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_lies_about_an_entry_or_serves_another_one_is_refused() {
     let stage = Stage::set().await;
-    let asked = Asked::before(&stage).await;
+    let asked = Asked::before(&stage, CUSTODIAN).await;
     let stock = stage.entry_stock().await;
     let (id, out) = (stage.denied.to_hex(), stage.memory("never").display().to_string());
     let (transaction, entry) = (["transaction", &id], ["evidence", "entry", &id, "--out", &out]);
@@ -159,4 +160,25 @@ async fn a_node_that_lies_about_an_entry_or_serves_another_one_is_refused() {
         refused(&asked.inro(command), "another transaction's proof", None);
     }
     assert!(!Path::new(&out).exists(), "nothing was written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_readers_node_that_lies_about_what_an_access_grants_gives_nothing_to_keep() {
+    let stage = Stage::set().await;
+    let asked = Asked::before(&stage, READER).await;
+    let stock = stage.granted_stock().await;
+    let (out, key) = (stage.memory("never"), stage.physicians_key(READER));
+    let (id, folder) = (stage.granted.to_hex(), out.display().to_string());
+    let fetch = ["fetch", &id, "--key", &key, "--out", &folder];
+    for (name, lie) in lies_at(&stock, 0, 0) {
+        asked.refuses(name, &lie, &fetch);
+        assert!(!holds_anything(&out), "{name}: something was written");
+    }
+    asked.node.tells(Some(stock.other.clone()));
+    refused(&asked.inro(&fetch), "another access", None);
+    let told: Value = serde_json::from_slice(&asked.accepts(None, &fetch).stdout).expect("it is JSON");
+    assert_eq!(told["verified"], true);
+    assert_eq!(told["payloads"].as_array().map(Vec::len), Some(stage.reading.records.len()));
+    let receipt = told["receipt"].as_str().expect("the receipt is kept");
+    assert!(asked.inro(&["verify", receipt]).status.success());
 }

@@ -83,6 +83,12 @@ impl Stage {
         }
     }
 
+    /// What a liar has to tell of the granted access.
+    pub async fn granted_stock(&self) -> Stock {
+        let Stock { honest: other, earlier: honest, validators, .. } = self.entry_stock().await;
+        Stock { earlier: other.clone(), honest, other, validators }
+    }
+
     /// That an account does not exist, as of now.
     pub async fn absence(&self, label: &Label) -> Evidence {
         self.truth.absence(label).await
@@ -99,10 +105,10 @@ impl Stage {
         NodeClient::new(self.honest()).expect("it is an address").verified_by(light)
     }
 
-    /// A file with the key of the custodian's physician.
-    pub fn physicians_key(&self) -> String {
-        let path = self.reading.cluster.folder().join("physician.pem");
-        let physician = &self.reading.cluster.consortium.members[CUSTODIAN].practitioner;
+    /// A file with the key of a member's physician.
+    pub fn physicians_key(&self, member: usize) -> String {
+        let path = self.reading.cluster.folder().join(format!("physician-{member}.pem"));
+        let physician = &self.reading.cluster.consortium.members[member].practitioner;
         keyfile::create(&path, physician, &Passphrase::new(PASSPHRASE)).expect("the folder is writable");
         path.display().to_string()
     }
