@@ -51,7 +51,8 @@ pub struct NodeClient {
 }
 
 impl NodeClient {
-    /// A client of the node at `url`, for example `http://127.0.0.1:8500`. Nothing is sent yet.
+    /// A client of the node at `url`, for example `http://127.0.0.1:8500`. Nothing is sent yet. Its answers are the node's word; see
+    /// [`Self::verified_by`].
     pub fn new(url: &str) -> Result<Self, ClientError> {
         let bad = |why: String| ClientError::BadUrl { url: url.into(), why };
         let parsed = Url::parse(url).map_err(|error| bad(error.to_string()))?;

@@ -247,7 +247,7 @@ impl<'a> Speaker<'a> {
         }
     }
 
-    /// Of which of the accounts this grant or seal is: as the wallet remembers, otherwise as the node says.
+    /// Of which of the accounts this grant or seal is: as the wallet remembers, otherwise by the accounts' consents.
     pub async fn account_of(&self, id: &Hash) -> Result<Label, Fault> {
         if let [account] = self.accounts[..] {
             return Ok(account);

@@ -56,6 +56,7 @@ impl Memory {
         let evidence = walk.file(Statement::Validators(Box::new(newest.clone()))).map_err(io::Error::other)?;
         self.write(&self.head(walk), &evidence.to_bytes())
     }
+
     /// Keeps the evidence of a fork; gives the file's path.
     pub fn keep_fork(&self, chain: &ChainId, fork: &Fork) -> io::Result<PathBuf> {
         let path = self.folder.join(format!("{}.fork-{}.inro", chain.to_hex(), fork.height));
