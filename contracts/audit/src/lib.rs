@@ -20,8 +20,8 @@ pub mod finding;
 mod replay;
 pub mod report;
 
-use std::collections::VecDeque;
 use std::num::NonZeroUsize;
+use std::sync::mpsc;
 
 use inro_contracts::genesis::{FoundingFault, GenesisDocument};
 use inro_contracts::id::Hash;
@@ -30,7 +30,6 @@ use inro_contracts::time::{Height, Time};
 use rand_core::{CryptoRng, RngCore};
 
 use auditor::Auditor;
-use check::Checked;
 use export::Block;
 use report::Report;
 
@@ -96,16 +95,34 @@ pub fn audit<R: RngCore + CryptoRng, E>(
     let chain = auditor.chain();
     let mut lots = Lots { blocks: blocks.into_iter(), broke_off: None, ended: false };
     std::thread::scope(|scope| {
-        let mut under_way = VecDeque::new();
+        // Lots are dealt out in turn, so they come back in turn. The threads last: memory that one has had is used again.
+        let checkers: Vec<_> = (0..options.threads.get())
+            .map(|_| {
+                let ((lots, to_check), (done, checked)) = (mpsc::channel::<Vec<Block>>(), mpsc::channel());
+                scope.spawn(move || {
+                    let mut random = random();
+                    to_check.iter().map(|lot| check::check(&chain, lot, &mut random)).try_for_each(|checked| done.send(checked))
+                });
+                (lots, checked)
+            })
+            .collect();
+        let (mut giving, mut taking) = (checkers.iter().cycle(), checkers.iter().cycle());
+        let mut under_way = 0;
         loop {
             // One more than there are threads, so that none waits while this one replays.
-            while under_way.len() <= options.threads.get()
+            while under_way <= checkers.len()
                 && let Some(lot) = lots.next_lot()
+                && let Some((checker, _)) = giving.next()
+                && checker.send(lot).is_ok()
             {
-                under_way.push_back(scope.spawn(move || check::check(&chain, lot, &mut random())));
+                under_way += 1;
             }
-            let Some(first) = under_way.pop_front() else { return Ok(()) };
-            let checked: Vec<Checked> = first.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            if under_way == 0 {
+                return Ok(());
+            }
+            // A thread that is gone has panicked, and so does this one at the end of the scope.
+            let Some(Ok(checked)) = taking.next().map(|(_, checked)| checked.recv()) else { return Ok(()) };
+            under_way -= 1;
             for block in checked {
                 auditor.judge(block)?;
                 on_block(auditor.progress());
