@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 
 use crate::command::{expect_chain, read_policy};
 use crate::fault::Fault;
-use crate::output::{Asked, Console};
+use crate::output::{AskedNodes, Console};
 use crate::words::{self, Language, Word};
 
 /// The variable with the passphrase of key files.
@@ -74,13 +74,18 @@ pub struct Common {
     pub passphrase_file: Option<PathBuf>,
     /// The nodes that were connected.
     #[arg(skip)]
-    pub asked: Asked,
+    pub asked: AskedNodes,
 }
 
 impl Common {
     /// The language of the answers.
     pub fn language(&self) -> Language {
         self.lang.unwrap_or_else(Language::of_environment)
+    }
+
+    /// Where the answers go.
+    pub fn console(&self) -> Console {
+        Console::new(self.json, self.language(), self.asked.clone())
     }
 
     /// Where passphrases come from.
@@ -93,7 +98,7 @@ impl Common {
     pub async fn connect(&self, chain: Option<ChainId>) -> Result<NodeClient, Fault> {
         let nodes = self.node.iter().map(|url| NodeClient::new(url)).collect::<Result<Vec<_>, _>>()?;
         let first = nodes.first().cloned().ok_or_else(|| Fault::bad_input("name a node with --node"))?;
-        let console = Console::new(self.json, self.language(), Asked::default());
+        let console = self.console();
         let first = match self.light(&first, chain).await? {
             Some(mut light) => {
                 light.compare(&nodes).await?;
@@ -230,11 +235,6 @@ impl Signing {
     pub async fn desk(&self, common: &Common) -> Result<Desk, Fault> {
         desk_at(common, &self.key).await
     }
-
-    /// The same at a node that is connected already.
-    pub async fn desk_of(&self, common: &Common, node: NodeClient) -> Result<Desk, Fault> {
-        desk_of(common, node, &self.key).await
-    }
 }
 
 /// The node, with a key file's key for signed requests.
@@ -242,7 +242,8 @@ pub async fn desk_at(common: &Common, key: &std::path::Path) -> Result<Desk, Fau
     desk_of(common, common.connect(None).await?, key).await
 }
 
-async fn desk_of(common: &Common, node: NodeClient, key: &std::path::Path) -> Result<Desk, Fault> {
+/// The same at a node that is connected already.
+pub async fn desk_of(common: &Common, node: NodeClient, key: &std::path::Path) -> Result<Desk, Fault> {
     let desk = Desk::at(node, common.open(key)?).await?;
     expect_chain(common, &desk.chain())?;
     Ok(desk)

@@ -12,13 +12,13 @@ mod words;
 
 use clap::Parser as _;
 
-/// An audit allocates much, in many threads; this allocator takes a fraction of the system's time for it.
+/// As `inro-node` has it: an audit allocates much, in many threads.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
     let cli = command::Cli::parse();
-    let console = output::Console::new(cli.common.json, cli.common.language(), cli.common.asked.clone());
+    let console = cli.common.console();
     match command::run(cli, &console) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(fault) => console.fail(&fault),

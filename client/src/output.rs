@@ -16,14 +16,14 @@ use crate::words::{Language, Word, say};
 pub struct Console {
     json: bool,
     language: Language,
-    asked: Asked,
+    asked: AskedNodes,
 }
 
 /// The nodes that a command asked.
 #[derive(Debug, Clone, Default)]
-pub struct Asked(Arc<Mutex<Vec<NodeClient>>>);
+pub struct AskedNodes(Arc<Mutex<Vec<NodeClient>>>);
 
-impl Asked {
+impl AskedNodes {
     /// This one too.
     pub fn note(&self, node: &NodeClient) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(node.clone());
@@ -50,8 +50,8 @@ enum Standing {
 }
 
 impl Console {
-    /// A console that speaks JSON or a language.
-    pub fn new(json: bool, language: Language, asked: Asked) -> Self {
+    /// A console that speaks JSON or a language, and knows which nodes were asked.
+    pub fn new(json: bool, language: Language, asked: AskedNodes) -> Self {
         Self { json, language, asked }
     }
 

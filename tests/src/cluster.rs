@@ -10,7 +10,7 @@ use inro_client::model::{At, BlockAnswer, Committed, Status};
 use inro_contracts::entry::Outcome;
 use inro_contracts::genesis::Founding;
 use inro_contracts::id::Label;
-use inro_contracts::organisation::OrganisationKind;
+use inro_contracts::organisation::{OrganisationKind, PeerKind};
 use inro_contracts::parameters::Parameters;
 use inro_contracts::proposal::Change;
 use inro_contracts::time::Height;
@@ -427,6 +427,20 @@ impl Cluster {
         write_config(&node, false);
         self.consortium.members.push(member);
         self.nodes.push(node);
+        number
+    }
+
+    /// The first members admit a newcomer, which registers its machine through another node than the one that admitted it. Its node
+    /// does not run yet. Returns its number.
+    pub async fn admit(&mut self, name: &str, kind: OrganisationKind, machine: PeerKind) -> usize {
+        let number = self.add_newcomer(name, kind);
+        let newcomer = &self.consortium.members[number];
+        let admitted = self.decide(0, self.consortium.admission(newcomer), 0, &[1, 2]).await;
+        let Node { consensus_port, exchange_port, .. } = self.nodes[number];
+        let registration = self.consortium.register_peer(newcomer, machine, consensus_port, exchange_port);
+        // A node that is a block behind does not know the newcomer yet.
+        self.wait_height(1, admitted.0, PATIENCE).await;
+        self.apply(1, &registration).await;
         number
     }
 }

@@ -7,18 +7,17 @@ use inro_client::model::Committed;
 use inro_contracts::access::{AccessRequest, Basis, PayloadFault, Reader};
 use inro_contracts::bytes::List;
 use inro_contracts::category::{Categories, Category};
-use inro_contracts::consent::{GrantTerms, Grantee};
 use inro_contracts::entry::Outcome;
 use inro_contracts::id::{GrantId, Label, OrganisationId, RecordId, TransactionId};
 use inro_contracts::journal::Event;
 use inro_contracts::key::SecretKey;
 use inro_contracts::purpose::Purpose;
-use inro_contracts::time::{Time, Validity};
 use inro_contracts::transaction::Action;
 
 use crate::cluster::{Cluster, PATIENCE};
-use crate::consortium::{label_of, now, patient};
+use crate::consortium::{label_of, patient};
 use crate::play::Facility;
+use crate::treatment::consent_to;
 
 /// The custodian's node.
 pub const CUSTODIAN: usize = 0;
@@ -73,13 +72,7 @@ impl Reading {
 
     /// The patient lets an organisation read everything.
     pub async fn grant_to(&self, organisation: OrganisationId) -> Committed {
-        let terms = GrantTerms {
-            grantee: Grantee::Organisation(organisation),
-            categories: Categories::ALL,
-            purpose: Purpose::Treatment,
-            validity: Validity { from: Time(0), until: now().plus_ms(GRANTED_FOR_MS) },
-            may_pass_on: false,
-        };
+        let terms = consent_to(organisation, GRANTED_FOR_MS);
         let committed = self.own().act(Action::Grant { account: self.account, terms }).await.expect("it is committed");
         assert_eq!(committed.outcome, Outcome::Applied);
         committed

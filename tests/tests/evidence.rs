@@ -7,18 +7,17 @@ use std::process::Command;
 use inro_contracts::access::{AccessRequest, Basis, Reader};
 use inro_contracts::bytes::List;
 use inro_contracts::category::Categories;
-use inro_contracts::consent::{GrantTerms, Grantee};
 use inro_contracts::id::{GrantId, Label, SealingKey, TransactionId};
 use inro_contracts::key::SecretKey;
 use inro_contracts::purpose::Purpose;
-use inro_contracts::time::{Time, Validity};
 use inro_contracts::transaction::Action;
 use inro_genesis::keyfile::{self, Passphrase};
 use inro_tests::cluster::Cluster;
-use inro_tests::consortium::{PASSPHRASE, label_of, now, patient};
+use inro_tests::consortium::{PASSPHRASE, label_of, patient};
 use inro_tests::invariants::Verdict;
 use inro_tests::load::Told;
 use inro_tests::process::program;
+use inro_tests::treatment::consent_to;
 use serde_json::Value;
 
 /// Where nobody listens: whoever verifies asks nobody.
@@ -83,14 +82,7 @@ impl Inro<'_> {
 
 /// The second member may read everything for an hour.
 pub fn grant(cluster: &Cluster, account: Label) -> Action {
-    let terms = GrantTerms {
-        grantee: Grantee::Organisation(cluster.consortium.members[1].id),
-        categories: Categories::ALL,
-        purpose: Purpose::Treatment,
-        validity: Validity { from: Time(0), until: now().plus_ms(3_600_000) },
-        may_pass_on: false,
-    };
-    Action::Grant { account, terms }
+    Action::Grant { account, terms: consent_to(cluster.consortium.members[1].id, 3_600_000) }
 }
 
 pub fn request(cluster: &Cluster, account: Label) -> Action {

@@ -17,15 +17,9 @@ use inro_tests::load::{Load, Pace};
 async fn a_fifth_organisation_joins_under_load_votes_and_its_removal_takes_effect_at_once() {
     let mut cluster = Cluster::of_four().await;
     let load = Load::start(&cluster, &[0, 1, 2, 3], Pace::PerSecond(50)).await;
-    let fifth = cluster.add_newcomer("Zushi Hospital", OrganisationKind::Hospital);
+    let fifth = cluster.admit("Zushi Hospital", OrganisationKind::Hospital, PeerKind::Validator).await;
     let newcomer = cluster.consortium.members[fifth].clone();
     let validator = newcomer.validator.clone().expect("it made a consensus key");
-
-    let admitted = cluster.decide(0, cluster.consortium.admission(&newcomer), 0, &[1, 2]).await;
-    let (consensus, exchange) = (cluster.nodes[fifth].consensus_port, cluster.nodes[fifth].exchange_port);
-    let registration = cluster.consortium.register_peer(&newcomer, PeerKind::Validator, consensus, exchange);
-    cluster.wait_height(1, admitted.0, PATIENCE).await;
-    cluster.apply(1, &registration).await;
     cluster.configure(fifth, |config| {
         let keys = config["keys"].as_table_mut().expect("the configuration has keys");
         keys.insert("validator".into(), "keys/validator.pem".into());

@@ -108,7 +108,8 @@ async fn what_was_proved_before_a_pruning_holds_after_it_and_a_new_node_syncs_pa
     assert_eq!(gone.problem().map(|problem| problem.status), Some(410), "{gone}");
 
     // A new node needs the first blocks, and is connected to the pruned node as well.
-    let newcomer = join(&mut cluster).await;
+    let newcomer = cluster.admit("Zushi Hospital", OrganisationKind::Hospital, PeerKind::Observer).await;
+    cluster.restart(newcomer).await;
     cluster.wait_height(newcomer, cluster.height(0).await, PATIENCE).await;
     assert_eq!(cluster.status(newcomer).await.whole_from, Height(1));
     assert!(cluster.status(newcomer).await.peers_connected >= 4, "the pruned node is among its peers");
@@ -167,17 +168,4 @@ async fn wait_pruned(cluster: &Cluster, height: Height) -> Height {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("block {height} was not pruned in time");
-}
-
-/// Another organisation joins; its node starts with nothing.
-async fn join(cluster: &mut Cluster) -> usize {
-    let number = cluster.add_newcomer("Zushi Hospital", OrganisationKind::Hospital);
-    let newcomer = cluster.consortium.members[number].clone();
-    let admitted = cluster.decide(0, cluster.consortium.admission(&newcomer), 0, &[1, 2]).await;
-    let (consensus, exchange) = (cluster.nodes[number].consensus_port, cluster.nodes[number].exchange_port);
-    let registration = cluster.consortium.register_peer(&newcomer, PeerKind::Observer, consensus, exchange);
-    cluster.wait_height(1, admitted.0, PATIENCE).await;
-    cluster.apply(1, &registration).await;
-    cluster.restart(number).await;
-    number
 }

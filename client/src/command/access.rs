@@ -27,7 +27,7 @@ use super::act;
 use super::kept::{KeptText, confirm};
 use super::receipt::{self, Receipted};
 use super::speaker::{Means, Speaker, Speaking};
-use crate::arguments::{Common, Signing, desk_at, word};
+use crate::arguments::{Common, Signing, desk_at, desk_of, word};
 use crate::fault::Fault;
 use crate::output::Console;
 use crate::terms::{categories, denial_in_japanese, purpose, say_fault};
@@ -165,7 +165,7 @@ async fn emergency(common: &Common, console: &Console, arguments: EmergencyArgum
     let (hash, kept) = text.keep("emergency")?;
     let basis = Basis::Emergency(EmergencyClaim { reason, text: hash });
     let facts = [("text kept in", json!(kept))];
-    let desk = asked.signing.desk_of(common, node).await?;
+    let desk = desk_of(common, node, &asked.signing.key).await?;
     ask(console, &desk, &asked, purpose, basis, &facts).await
 }
 

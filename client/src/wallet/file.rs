@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use inro_contracts::key::SecretKey;
 use inro_genesis::files::{self, Audience, FileFault};
 use inro_genesis::keyfile::{self, Passphrase};
-use rustix::fs::{FlockOperation, flock};
 
 use super::sealed::{self, Lock, Parsed, Protection, Unsealable};
 use super::store::STORE_KEY;
@@ -156,7 +155,7 @@ fn hold_folder_of(path: &Path) -> Result<File, WalletFault> {
     let folder = folder_of(path);
     let fault = |act, error: std::io::Error| FileFault::System { path: folder.clone(), act, error };
     let held = File::open(&folder).map_err(|error| fault("read", error))?;
-    flock(&held, FlockOperation::LockExclusive).map_err(|error| fault("locked", error.into()))?;
+    held.lock().map_err(|error| fault("locked", error))?;
     Ok(held)
 }
 

@@ -12,6 +12,8 @@ mod liars;
 #[allow(dead_code)]
 mod world;
 
+use std::error::Error;
+
 use dice::Dice;
 use inro_contracts::access::{Basis, Reader};
 use inro_contracts::account::{Guardian, Powers};
@@ -55,7 +57,7 @@ struct Made {
     records: u64,
 }
 
-fn main() {
+fn main() -> Result<(), Box<dyn Error>> {
     let seed = std::env::args().nth(1).and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let mut dice = Dice(seed);
     let mut world = World::founded();
@@ -73,14 +75,15 @@ fn main() {
         let accesses = commit(&mut world, actions, &mut made);
         for id in accesses {
             let file = world.decision(&id).to_bytes();
-            let proved = verify(&file, &world.anchor()).expect("an honest decision is proved");
+            let proved = verify(&file, &world.anchor())?;
             cases.push(json!({ "name": format!("access {} of history {seed}", cases.len()), "evidence": hex::encode(&file), "proved": proved.summary() }));
         }
     }
     let document = &world.consortium.document;
-    let validators = encode(&document.check().expect("the document is sound"));
+    let validators = encode(&document.check()?);
     let all: Value = json!({ "genesis": hex::encode(document.to_bytes()), "chain": world.consortium.chain, "validators": hex::encode(validators), "cases": cases });
     println!("{all}");
+    Ok(())
 }
 
 /// Commits a block in which anything may be rejected; returns its accesses.

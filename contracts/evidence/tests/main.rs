@@ -1,8 +1,8 @@
 //! All tests of evidence, as one program.
 
 mod bits;
-// The same liars as those of the whole-system tests.
 mod checkpoints;
+// The same liars as those of the whole-system tests.
 #[path = "../../../tests/src/liars/mod.rs"]
 mod liars;
 mod pages;

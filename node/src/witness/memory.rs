@@ -4,7 +4,7 @@
 //!
 //! The file is replaced in one step and is on the disk before a cosignature is given out. One witness at a time uses it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,6 @@ use inro_contracts::key::PublicKey;
 use inro_evidence::checkpoint::Checkpoint;
 use inro_evidence::{Certified, Change, HistoryPath, Walk};
 use inro_genesis::files::{self, Audience, FileFault};
-use rustix::fs::{FlockOperation, flock};
 
 const MAGIC: [u8; 8] = *b"INROWITN";
 const VERSION: u16 = 1;
@@ -92,11 +91,10 @@ impl MemoryFile {
         let beside = beside(path, "lock");
         let fault = |why: io::Error| MemoryFault::Lock { path: beside.clone(), why };
         let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&beside).map_err(fault)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(MemoryFault::InUse(path.into())),
-            Err(why) => return Err(fault(why.into())),
-        }
+        lock.try_lock().map_err(|refusal| match refusal {
+            TryLockError::WouldBlock => MemoryFault::InUse(path.into()),
+            TryLockError::Error(why) => fault(why),
+        })?;
         Ok(Self { path: path.into(), chain, key, _lock: lock })
     }
 

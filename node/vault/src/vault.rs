@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use inro_contracts::id::{Label, RecordId};
 use inro_contracts::time::Time;
-use rustix::fs::{FlockOperation, flock};
 
 use crate::error::VaultError;
 use crate::facility::FacilityKey;
@@ -58,7 +57,7 @@ impl Vault {
             let path = folder.join("lock");
             let mut options = File::options();
             let lock = options.write(true).create(true).truncate(false).open(&path).map_err(VaultError::file(&path, "opened"))?;
-            flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| VaultError::InUse(folder.clone()))?;
+            lock.try_lock().map_err(|_| VaultError::InUse(folder.clone()))?;
             Ok((Keys::open(&folder, &facility)?, lock))
         })
         .await?;
