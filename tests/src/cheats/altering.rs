@@ -4,14 +4,13 @@ use std::io::Cursor;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use inro_contracts::access::Access;
 use inro_contracts::id::{SealingKey, TransactionId};
 use inro_network::{Refusal, SealedSource};
 use inro_payload::{Handover, MediaType, OneTimeSecret, Payload, Salt, SealedReader, SealingSecret, digest};
 use rand::rngs::{OsRng, StdRng};
 use rand::{Rng, SeedableRng};
 
-use super::premises::{InMemory, Premises, access_in, failed};
+use super::premises::{InMemory, Premises, failed};
 use super::{Asked, Custodian};
 
 /// What [`Inventing`] invents.
@@ -43,24 +42,21 @@ impl Flipping {
     }
 }
 
-/// The asker's granted access and what it has to be sealed for.
-fn granted(premises: &Premises, asked: &Asked) -> Result<(Access, Handover), Refusal> {
-    let asker = premises.organisation_of(&asked.peer)?;
-    let access = access_in(&premises.ledger_now()?, asker, asked)?;
-    let handover = premises.handover(asked.access, &access, asked.record)?;
-    Ok((access, handover))
+/// What the asker's granted access has to be sealed for.
+fn granted(premises: &Premises, asked: &Asked) -> Result<Handover, Refusal> {
+    premises.handover(asked.access, &premises.granted(asked)?, asked.record)
 }
 
 /// What an honest custodian would hand over.
 async fn honest_bytes(premises: &Premises, asked: &Asked) -> Result<Vec<u8>, Refusal> {
-    let (_, handover) = granted(premises, asked)?;
+    let handover = granted(premises, asked)?;
     premises.seal(asked.account, asked.record, &handover).await
 }
 
 #[async_trait]
 impl Custodian for Inventing {
     async fn open(&self, premises: &Premises, asked: Asked) -> Result<Box<dyn SealedSource>, Refusal> {
-        let (_, handover) = granted(premises, &asked)?;
+        let handover = granted(premises, &asked)?;
         let mut outboard = Vec::new();
         let digest = digest(INVENTED, &mut outboard).map_err(failed)?;
         let payload = Payload {
@@ -82,7 +78,7 @@ impl Custodian for Inventing {
 #[async_trait]
 impl Custodian for Swapping {
     async fn open(&self, premises: &Premises, asked: Asked) -> Result<Box<dyn SealedSource>, Refusal> {
-        let (_, handover) = granted(premises, &asked)?;
+        let handover = granted(premises, &asked)?;
         let other = premises.another_record(&asked).await?;
         Ok(InMemory::from(premises.seal(asked.account, other, &handover).await?, asked.offset))
     }
@@ -91,7 +87,7 @@ impl Custodian for Swapping {
 #[async_trait]
 impl Custodian for Misfiling {
     async fn open(&self, premises: &Premises, asked: Asked) -> Result<Box<dyn SealedSource>, Refusal> {
-        let (_, handover) = granted(premises, &asked)?;
+        let handover = granted(premises, &asked)?;
         let other = premises.another_record(&asked).await?;
         let bytes = premises.seal(asked.account, other, &Handover { record: other, ..handover }).await?;
         Ok(InMemory::from(bytes, asked.offset))
@@ -101,7 +97,7 @@ impl Custodian for Misfiling {
 #[async_trait]
 impl Custodian for Misaddressing {
     async fn open(&self, premises: &Premises, asked: Asked) -> Result<Box<dyn SealedSource>, Refusal> {
-        let (_, handover) = granted(premises, &asked)?;
+        let handover = granted(premises, &asked)?;
         let another = Handover { access: TransactionId(rand::random()), reply_key: some_key(), ..handover };
         Ok(InMemory::from(premises.seal(asked.account, asked.record, &another).await?, asked.offset))
     }

@@ -58,6 +58,11 @@ impl Premises {
         found.map(|peer| peer.organisation).ok_or(Refusal::OtherOrganisation)
     }
 
+    /// The asker's access, if the ledger grants it.
+    pub(super) fn granted(&self, asked: &Asked) -> Result<Access, Refusal> {
+        access_in(&self.ledger_now()?, self.organisation_of(&asked.peer)?, asked)
+    }
+
     /// What an honest custodian would seal for.
     pub(super) fn handover(&self, id: TransactionId, access: &Access, record: RecordId) -> Result<Handover, Refusal> {
         let requester = access.organisation.ok_or(Refusal::OtherOrganisation)?;

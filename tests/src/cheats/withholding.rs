@@ -12,7 +12,7 @@ const PROMISED_BYTES: u64 = 100_000;
 
 /// Says that the permission was revoked when it was not.
 pub(super) struct Refusing;
-/// Promises the payload and sends nothing.
+/// Promises what the ledger grants, and sends nothing.
 pub(super) struct Silent;
 
 #[async_trait]
@@ -24,7 +24,9 @@ impl Custodian for Refusing {
 
 #[async_trait]
 impl Custodian for Silent {
-    async fn open(&self, _: &Premises, _: Asked) -> Result<Box<dyn SealedSource>, Refusal> {
+    async fn open(&self, premises: &Premises, asked: Asked) -> Result<Box<dyn SealedSource>, Refusal> {
+        // A promise without an authorisation is another cheat's.
+        premises.granted(&asked)?;
         Ok(Box::new(Nothing))
     }
 }

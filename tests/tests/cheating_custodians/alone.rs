@@ -23,10 +23,10 @@ use super::{
 /// A member whose machine is run by somebody greedy.
 const GREEDY: usize = 4;
 
-/// Four facilities, the first open-handed, and a fifth member's machine that asks for everything.
-async fn stage() -> (Reading, GreedyMember) {
+/// Four facilities, the first of which cheats, and a fifth member's machine that asks for everything.
+async fn stage(cheat: Cheat) -> (Reading, GreedyMember) {
     let mut cluster = Cluster::found(&Shape { observers: 1, ..Shape::default() });
-    become_a_cheat(&mut cluster, Cheat::OpenHanded, 1);
+    become_a_cheat(&mut cluster, cheat, 1);
     be_impatient(&mut cluster);
     cluster.configure(READER, |config| {
         let desk = config.get_mut("desk").and_then(toml::Value::as_table_mut).expect("the desk has settings");
@@ -70,7 +70,7 @@ fn refusal<T: std::fmt::Debug>(answer: Result<T, PayloadError>) -> Refusal {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_served_without_a_record_needs_a_dishonest_reader_too_and_the_checker_sees_it() {
-    let (mut reading, greedy) = stage().await;
+    let (mut reading, greedy) = stage(Cheat::OpenHanded).await;
     let (first, second) = (reading.records[0], reading.records[1]);
     let custodian = machine_of(&reading.cluster, CUSTODIAN);
 
@@ -137,6 +137,17 @@ async fn what_is_served_without_a_record_needs_a_dishonest_reader_too_and_the_ch
     );
     greedy.leave().await;
     assert_the_ledger_holds(&reading, &[0, 1, 2, 3]).await;
+}
+
+/// Right after its start, a silent custodian was a block behind the reader. It promised a payload whose access it did not have yet,
+/// and so could not authorise: that was reported, instead of what it was there to show.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_custodian_promises_only_what_its_ledger_grants() {
+    let (reading, greedy) = stage(Cheat::Silent).await;
+    let custodian = machine_of(&reading.cluster, CUSTODIAN);
+    let unknown = object(&reading, TransactionId(rand::random()), reading.records[0]);
+    assert_eq!(refusal(greedy.ask(&custodian, &unknown).await), Refusal::NotOnLedger);
+    greedy.leave().await;
 }
 
 fn denial_of(outcome: &Outcome) -> inro_contracts::access::Denial {
