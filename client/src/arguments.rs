@@ -40,7 +40,8 @@ pub struct Common {
     /// The language of the answers; otherwise that of the locale.
     #[arg(long, global = true, value_enum)]
     pub lang: Option<Language>,
-    /// The node to ask. Several, with commas between: the first one is asked, and must show the same ledger as the others.
+    /// The node to ask. Several, with commas between: the first one is asked, and must show the same ledger as the others, which
+    /// are asked for what it no longer keeps.
     #[arg(
         long,
         global = true,
@@ -97,7 +98,7 @@ impl Common {
     /// `chain`, which a wallet knows. Otherwise they are its word, and that is said.
     pub async fn connect(&self, chain: Option<ChainId>) -> Result<NodeClient, Fault> {
         let nodes = self.node.iter().map(|url| NodeClient::new(url)).collect::<Result<Vec<_>, _>>()?;
-        let first = nodes.first().cloned().ok_or_else(|| Fault::bad_input("name a node with --node"))?;
+        let first = nodes.first().ok_or_else(|| Fault::bad_input("name a node with --node"))?.clone().with_others(&nodes);
         let console = self.console();
         let first = match self.light(&first, chain).await? {
             Some(mut light) => {

@@ -46,6 +46,8 @@ pub struct NodeClient {
     base: String,
     http: reqwest::Client,
     light: Option<Arc<Mutex<Light>>>,
+    /// Who is asked for what this node no longer keeps.
+    others: Arc<[NodeClient]>,
     /// Was something about the ledger answered that is not proved? One answer for a client and its clones.
     words: Arc<AtomicBool>,
 }
@@ -69,7 +71,12 @@ impl NodeClient {
             .no_proxy()
             .build()
             .map_err(|error| bad(error.to_string()))?;
-        Ok(Self { base: url.trim_end_matches('/').into(), http, light: None, words: Arc::default() })
+        Ok(Self { base: url.trim_end_matches('/').into(), http, light: None, others: Arc::default(), words: Arc::default() })
+    }
+
+    /// Nodes that are asked, one after the other, for blocks and entries that this one no longer keeps because it is pruned.
+    pub fn with_others(self, others: &[Self]) -> Self {
+        Self { others: others.iter().filter(|other| other.base != self.base).cloned().collect(), ..self }
     }
 
     /// From now on, what this client answers is proved, or an error. What only the node can know (whether a transaction waits, how
@@ -81,7 +88,8 @@ impl NodeClient {
 
     /// Another node whose answers are checked by the same light client.
     pub fn beside(&self, url: &str) -> Result<Self, ClientError> {
-        Ok(Self { light: self.light.clone(), words: self.words.clone(), ..Self::new(url)? })
+        let (light, others, words) = (self.light.clone(), self.others.clone(), self.words.clone());
+        Ok(Self { light, others, words, ..Self::new(url)? })
     }
 
     /// The same node, believed without proof.
@@ -404,7 +412,17 @@ impl NodeClient {
     }
 
     async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        self.call(path, self.http.request(Method::GET, format!("{}{path}", self.base))).await
+        let pruned = match self.call(path, self.request(Method::GET, path)).await {
+            Err(ClientError::Problem(problem)) if problem.is_pruned() => problem,
+            answer => return answer,
+        };
+        for other in self.others.iter() {
+            // Whatever keeps one from answering, the next may have it.
+            if let Ok(answer) = other.call(path, other.request(Method::GET, path)).await {
+                return Ok(answer);
+            }
+        }
+        Err(ClientError::Problem(pruned))
     }
 
     async fn write<T: DeserializeOwned>(&self, path: &str, body: Vec<u8>) -> Result<T, ClientError> {

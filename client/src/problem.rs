@@ -35,6 +35,11 @@ impl Problem {
         matches!(self.status, 429 | 503)
     }
 
+    /// Does the node no longer keep what was asked for?
+    pub fn is_pruned(&self) -> bool {
+        self.status == 410
+    }
+
     /// How long to wait before trying again.
     pub fn pause(&self) -> Duration {
         let ms = self.retry_after_ms.unwrap_or_else(|| self.retry_after.unwrap_or(1).saturating_mul(1_000));

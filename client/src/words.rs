@@ -408,7 +408,7 @@ pub fn client_error_in_japanese(error: &ClientError) -> Option<String> {
         ClientError::Unreachable { url, why } => {
             format!("{url} から応答がありません（{why}）。ノードが動いているか、アドレス（--node）が正しいか確認してください。")
         }
-        ClientError::Problem(problem) if problem.status == 410 => {
+        ClientError::Problem(problem) if problem.is_pruned() => {
             "このノードは台帳のこの部分をもう保存していません。すべてを保存している会員のノードに尋ねてください。".into()
         }
         ClientError::Problem(problem) => format!("ノードが拒みました: {problem}"),

@@ -320,6 +320,28 @@ impl Cluster {
         highest
     }
 
+    /// Waits until a node is connected with so many others, or more.
+    pub async fn wait_peers(&self, node: usize, count: u64) {
+        let start = Instant::now();
+        loop {
+            let connected = self.status(node).await.peers_connected;
+            if connected >= count {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "node {node} is connected with {connected} others, not with {count}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Waits until nobody is connected with a node any more.
+    pub async fn wait_cut_off(&self, node: usize) {
+        let start = Instant::now();
+        while self.status(node).await.peers_connected > 0 {
+            assert!(start.elapsed() < PATIENCE, "somebody is still connected with node {node}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     /// Waits until nothing waits for a block at a node.
     pub async fn wait_idle(&self, node: usize) {
         let start = Instant::now();

@@ -88,12 +88,14 @@ async fn what_was_proved_before_a_pruning_holds_after_it_and_a_new_node_syncs_pa
     };
     assert_eq!(history(PRUNED), history(0));
     assert_eq!(history(PRUNED).0, true, "the pruned node's history is complete and proved");
-    let make = |node: usize, name: &str, arguments: &[&str]| {
+    let make_from = |nodes: &str, name: &str, arguments: &[&str]| {
         let file = inro.folder.join(name);
         let out = file.display().to_string();
-        let (made, said) = inro.run(cluster.client(node).url(), &[&["evidence"], arguments, &["--out", &out]].concat());
+        let (made, said) = inro.run(nodes, &[&["evidence"], arguments, &["--out", &out]].concat());
         if made { Ok(inro.verify(&file)) } else { Err(said["error"]["detail"].as_str().unwrap_or_default().to_owned()) }
     };
+    let make = |node: usize, name: &str, arguments: &[&str]| make_from(cluster.client(node).url(), name, arguments);
+    let both = [PRUNED, 0].map(|node| cluster.client(node).url()).join(",");
     let again = make(PRUNED, "entry-again", &["entry", &access]).expect("an event is still proved in its block");
     assert_eq!(again["outcome"], before[0].1["outcome"]);
     let journal = ["journal", "--key", &fresh_file, "--account", &label];
@@ -102,7 +104,10 @@ async fn what_was_proved_before_a_pruning_holds_after_it_and_a_new_node_syncs_pa
     for (name, arguments) in [("refused-again", ["entry", &refused]), ("decision-again", ["decision", &access])] {
         let sentence = make(PRUNED, name, &arguments).expect_err("it was dropped");
         assert!(sentence.contains("ask a member that keeps everything"), "{name}: {sentence}");
-        make(0, name, &arguments).expect("another node keeps everything");
+        let elsewhere = make(0, name, &arguments).expect("another node keeps everything");
+        let found = make_from(&both, &format!("{name}-from-both"), &arguments);
+        let found = found.expect("whoever names another node gets it from there");
+        assert_eq!(found["outcome"], elsewhere["outcome"]);
     }
     let gone = cluster.client(PRUNED).block(At::Height(refused_at)).await.expect_err("something of it was dropped");
     assert_eq!(gone.problem().map(|problem| problem.status), Some(410), "{gone}");
@@ -112,7 +117,7 @@ async fn what_was_proved_before_a_pruning_holds_after_it_and_a_new_node_syncs_pa
     cluster.restart(newcomer).await;
     cluster.wait_height(newcomer, cluster.height(0).await, PATIENCE).await;
     assert_eq!(cluster.status(newcomer).await.whole_from, Height(1));
-    assert!(cluster.status(newcomer).await.peers_connected >= 4, "the pruned node is among its peers");
+    cluster.wait_peers(newcomer, 4).await;
 
     // Its data are no whole ledger, and it starts with them as before.
     cluster.terminate(PRUNED).await;
@@ -133,9 +138,9 @@ async fn what_was_proved_before_a_pruning_holds_after_it_and_a_new_node_syncs_pa
     cluster.restart(PRUNED).await;
     assert!(cluster.status(PRUNED).await.whole_from >= whole_from);
 
-    cluster.wait_level(&ALL).await;
     let verdict = Verdict::of(&cluster, &[0, 1, 2, newcomer]).await;
     verdict.everything_holds(&told);
+    cluster.wait_height(PRUNED, verdict.chains[&0].len() as u64, PATIENCE).await;
     for block in &verdict.chains[&0] {
         let found = cluster.client(PRUNED).header(At::Height(block.header.height)).await;
         assert_eq!(found.expect("headers stay").to_bytes(), block.header.to_bytes());
