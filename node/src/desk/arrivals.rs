@@ -273,8 +273,10 @@ impl Desk {
             sources.retain(|source| !unbelieved.contains(source));
             for source in own_disk.take().into_iter().chain(sources) {
                 match self.attempt(wanted, &secret, source, state).await {
-                    Ok(()) => {
+                    Ok(ready) => {
+                        // First the statement, on disk: nothing is shown that is not accounted for.
                         self.state_arrived(wanted).await;
+                        state.send_replace(ready);
                         return self.say_taken(wanted).await;
                     }
                     Err(Trouble::Wrong(fault, detail)) => {
@@ -337,7 +339,7 @@ impl Desk {
         secret: &OneTimeSecret,
         source: Source,
         state: &watch::Sender<ArrivalState>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<ArrivalState, Trouble> {
         let (pieces, to_disk) = mpsc::channel::<Bytes>(PIECES_WAITING_MAX);
         let (begun, resumed) = tokio::sync::oneshot::channel();
         let path = self.0.arrivals.path(&wanted.object);
@@ -348,15 +350,15 @@ impl Desk {
         let bringing = async {
             let Ok(offset) = resumed.await else { return Ok(()) };
             match source {
-                Source::Machine(machine) => self.from_machine(machine, wanted, offset, pieces).await,
-                Source::Here => self.from_here(wanted, offset, pieces).await,
+                Source::Machine(machine) => self.bring_from_machine(machine, wanted, offset, pieces).await,
+                Source::Here => self.bring_from_here(wanted, offset, pieces).await,
                 Source::Disk => Ok(()),
             }
         };
         let brought = bringing.await;
         let written = writing.await.unwrap_or_else(|fault| Err(Trouble::Passing(fault.to_string(), 0)));
         match (written, brought) {
-            (Ok(()), _) => Ok(()),
+            (Ok(ready), _) => Ok(ready),
             // What was wrong with the bytes says more than that the transfer was broken off.
             (Err(Trouble::Wrong(fault, detail)), _) => Err(Trouble::Wrong(fault, detail)),
             (Err(Trouble::Passing(_, bytes)), Err(Trouble::Passing(detail, _))) => Err(Trouble::Passing(detail, bytes)),
@@ -365,7 +367,7 @@ impl Desk {
         }
     }
 
-    async fn from_machine(
+    async fn bring_from_machine(
         &self,
         machine: PublicKey,
         wanted: &Wanted,
@@ -383,7 +385,7 @@ impl Desk {
     }
 
     /// A record of this facility's own: the same way, without the network.
-    async fn from_here(&self, wanted: &Wanted, offset: u64, pieces: mpsc::Sender<Bytes>) -> Result<(), Trouble> {
+    async fn bring_from_here(&self, wanted: &Wanted, offset: u64, pieces: mpsc::Sender<Bytes>) -> Result<(), Trouble> {
         let ObjectId::Record { access, account, record } = wanted.object else {
             return Err(Trouble::Final("an answer to oneself".into()));
         };
@@ -440,10 +442,10 @@ impl Desk {
         report: bool,
     ) {
         debug!(?fault, "a payload did not arrive as it should");
-        state.send_replace(ArrivalState::Failed { fault, detail: detail.to_owned() });
         if report {
             self.state_wrong(wanted, fault).await;
         }
+        state.send_replace(ArrivalState::Failed { fault, detail: detail.to_owned() });
     }
 
     async fn state_wrong(&self, wanted: &Wanted, fault: PayloadFault) {
@@ -539,14 +541,14 @@ fn worth_another_try(fault: PayloadFault) -> bool {
     matches!(fault, PayloadFault::Withheld | PayloadFault::Truncated | PayloadFault::Unauthorised)
 }
 
-/// Checks what is here, says how much that is, and takes in what comes.
+/// Checks what is here, says how much that is, and takes in what comes; says that it is ready when all of it is.
 fn take_in(
     path: &Path,
     mut opener: Opener,
     begun: tokio::sync::oneshot::Sender<u64>,
     mut pieces: mpsc::Receiver<Bytes>,
     state: &watch::Sender<ArrivalState>,
-) -> Result<(), Trouble> {
+) -> Result<ArrivalState, Trouble> {
     let disk = |error: io::Error| Trouble::Passing(format!("this node's disk: {error}"), 0);
     let mut file = File::options().create(true).truncate(false).read(true).write(true).open(path).map_err(disk)?;
     let mut buffer = vec![0; 256 * 1024];
@@ -578,11 +580,7 @@ fn take_in(
         drop(begun);
     }
     match opener.finish() {
-        Ok(opened) => {
-            let media_type = opened.media_type.as_str().to_owned();
-            state.send_replace(ArrivalState::Ready { bytes: opened.length, media_type });
-            Ok(())
-        }
+        Ok(opened) => Ok(ArrivalState::Ready { bytes: opened.length, media_type: opened.media_type.as_str().to_owned() }),
         Err(OpenError::Truncated { .. }) => Err(Trouble::Passing("the transfer ended early".into(), held)),
         Err(error) => Err(wrong(error)),
     }
