@@ -16,6 +16,8 @@ use inro_contracts::time::{Time, Validity};
 use inro_contracts::transaction::{Action, ParsedTransaction, SignedTransaction, Transaction};
 use inro_genesis::ceremony::{self, Plan, PlannedPeer, PlannedPractitioner};
 use inro_genesis::keyfile::{self, Passphrase};
+use rand::Rng;
+use rand::rngs::OsRng;
 
 /// The passphrase of every key in a test.
 pub const PASSPHRASE: &str = "four facilities by the sea";
@@ -105,7 +107,7 @@ impl Consortium {
     /// Signs an action.
     pub fn sign(&self, action: Action, secret: &SecretKey) -> SignedTransaction {
         let void_after = now().plus_ms(VALID_FOR_MS);
-        Transaction { chain: self.chain, signer: secret.public(), void_after, nonce: rand::random(), action }.sign(secret)
+        Transaction { chain: self.chain, signer: secret.public(), void_after, nonce: OsRng.r#gen(), action }.sign(secret)
     }
 
     /// The proof that somebody holds `secret`, for a key that will belong to `subject`.
@@ -204,9 +206,9 @@ pub fn label_of(patient: &SecretKey) -> Label {
 /// A record that does not exist yet.
 pub fn manifest() -> RecordManifest {
     RecordManifest {
-        id: RecordId(rand::random()),
+        id: RecordId(OsRng.r#gen()),
         category: Category::Chart,
-        commitment: Commitment(rand::random()),
+        commitment: Commitment(OsRng.r#gen()),
         size: 48_213,
         flags: ProviderFlags::default(),
     }

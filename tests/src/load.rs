@@ -10,12 +10,18 @@ use inro_client::model::At;
 use inro_client::{ClientError, NodeClient};
 use inro_contracts::id::{Label, TransactionId};
 use inro_contracts::time::Height;
+use rand::Rng;
+use rand::rngs::OsRng;
 use tokio::task::JoinHandle;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Node, PATIENCE};
 use crate::consortium::{Consortium, id_of};
 
 const TICK: Duration = Duration::from_millis(50);
+/// So soon a node has told the others what it accepted.
+const TELLING_MAX: Duration = Duration::from_secs(2);
+/// So soon it is in a block, also when a round is lost.
+const WAITING_MAX: Duration = Duration::from_secs(5);
 
 /// How much is submitted.
 #[derive(Debug, Clone, Copy)]
@@ -56,14 +62,16 @@ pub struct Told {
 }
 
 impl Told {
-    /// Accepted by a node that kept running for two more seconds: time enough to tell the others. These must be committed,
-    /// and so must everything that a node served as committed.
+    /// Accepted by a node that kept running long enough to tell the others, one of which kept running long enough for a block: what
+    /// waits for one is in memory only. These must be committed, and so must everything that a node served as committed.
     pub fn acknowledged(&self, cluster: &Cluster) -> Vec<TransactionId> {
-        let handed_on = |accepted: &&Accepted| {
-            let stops = cluster.nodes[accepted.node].stops();
-            !stops.iter().any(|stop| *stop >= accepted.at && *stop < accepted.at + Duration::from_secs(2))
+        let runs_on =
+            |node: &Node, from: Instant, long: Duration| !node.stops().iter().any(|stop| (from..from + long).contains(stop));
+        let is_promised = |accepted: &&Accepted| {
+            let is_told = runs_on(&cluster.nodes[accepted.node], accepted.at, TELLING_MAX);
+            is_told && cluster.nodes.iter().any(|node| runs_on(node, accepted.at, WAITING_MAX))
         };
-        let mut ids: Vec<_> = self.accepted.iter().filter(handed_on).map(|accepted| accepted.id).collect();
+        let mut ids: Vec<_> = self.accepted.iter().filter(is_promised).map(|accepted| accepted.id).collect();
         ids.extend(self.committed.keys());
         ids.sort();
         ids.dedup();
@@ -142,6 +150,15 @@ impl Load {
         self.told.lock().expect("no holder of this lock panics").accepted.len()
     }
 
+    /// Waits until so many were accepted.
+    pub async fn wait_accepted(&self, count: usize) {
+        let start = Instant::now();
+        while self.accepted() < count {
+            assert!(start.elapsed() < PATIENCE, "{} were accepted, not {count}", self.accepted());
+            tokio::time::sleep(TICK).await;
+        }
+    }
+
     /// Stops, and says what was promised.
     pub async fn finish(mut self) -> Told {
         self.stop.store(true, Ordering::Relaxed);
@@ -191,7 +208,7 @@ impl Submitter {
     async fn submit(&self, count: usize) -> usize {
         let transactions: Vec<_> = (0..count)
             .map(|_| {
-                let (member, label) = self.accounts[rand::random::<usize>() % self.accounts.len()];
+                let (member, label) = self.accounts[OsRng.r#gen::<usize>() % self.accounts.len()];
                 self.consortium.register_record(member, label)
             })
             .collect();

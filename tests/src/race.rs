@@ -31,10 +31,10 @@ pub struct Course {
     pub accesses: usize,
     /// For how long everything was quiet before.
     pub quiet: Duration,
+    /// How long after the first transfers the revocation is sent.
+    pub head_start: Duration,
 }
 
-/// How long after the first transfers the revocation is sent.
-const HEAD_START: Duration = Duration::from_millis(20);
 /// How long the custodian's statements are waited for.
 const STATEMENTS_MAX: Duration = Duration::from_secs(10);
 
@@ -58,7 +58,7 @@ pub async fn run(reading: &Reading, course: Course, revoking: &NodeClient) -> Ve
     let made_after: Vec<_> = (0..course.accesses).map(|_| signed()).collect();
     let revocation = reading.own().sign(reading.revocation(&grant));
     let revoke = async {
-        tokio::time::sleep(HEAD_START).await;
+        tokio::time::sleep(course.head_start).await;
         let called = Instant::now();
         let committed = revoking.commit(&revocation, PATIENCE).await.expect("the revocation is acknowledged");
         assert_eq!(committed.outcome, Outcome::Applied);

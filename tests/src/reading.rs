@@ -97,11 +97,13 @@ impl Reading {
         }
     }
 
-    /// An access to some of the records that the ledger grants.
+    /// An access to some of the records that the ledger grants; the custodian's node has it too.
     pub async fn granted(&self, records: &[RecordId]) -> TransactionId {
         match self.reader.desk.ask(self.request(records).await).await.expect("the ledger decides") {
             Decided::Granted { id, granted } => {
                 assert_eq!(granted.records.len(), records.len());
+                let custodian = self.cluster.client(CUSTODIAN);
+                custodian.wait_committed(&id, PATIENCE).await.expect("the custodian's node gets every block");
                 id
             }
             Decided::Denied { denial, .. } => panic!("{denial}"),
@@ -122,12 +124,7 @@ impl Reading {
 
     /// Waits until the reader's node is connected with all others.
     pub async fn wait_connected(&self) {
-        let start = Instant::now();
-        let others = self.cluster.nodes.len() as u64 - 1;
-        while self.cluster.status(READER).await.peers_connected < others {
-            assert!(start.elapsed() < PATIENCE, "the reader's node is not connected with all others");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        self.cluster.wait_peers(READER, self.cluster.nodes.len() as u64 - 1).await;
     }
 
     /// The account's whole journal, as the patient reads it.

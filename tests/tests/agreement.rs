@@ -1,9 +1,9 @@
 //! Facilities that agree.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use inro_contracts::organisation::OrganisationKind;
-use inro_tests::cluster::{Cluster, Shape};
+use inro_tests::cluster::{Cluster, PATIENCE, Shape};
 use inro_tests::invariants::Verdict;
 use inro_tests::load::{Load, Pace, Told};
 
@@ -12,8 +12,8 @@ async fn four_real_processes_agree_on_the_same_roots_and_an_observer_follows() {
     let cluster = Cluster::start(Shape { observers: 1, ..Shape::default() }).await;
     let load = Load::start(&cluster, &[0, 1, 2, 3, 4], Pace::PerSecond(200)).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
+    load.wait_accepted(500).await;
     let told = load.finish().await;
-    assert!(told.accepted.len() > 500, "accepted {} of about 1,000: {told:?}", told.accepted.len());
     assert_eq!(told.unanswered, 0);
     let verdict = Verdict::of(&cluster, &[0, 1, 2, 3, 4]).await;
     verdict.everything_holds(&told);
@@ -36,8 +36,11 @@ async fn a_fifth_unknown_peer_is_refused_and_sees_nothing() {
     assert!(cluster.height(0).await >= 2);
     let status = cluster.status(stranger).await;
     assert_eq!((status.height.0, status.peers_connected), (0, 0), "the stranger sees nothing");
-    let refused = cluster.figures(0).await.sum("inro_connections_refused_total") - refused_before;
-    assert!(refused > 0.0, "the refusals are counted");
+    let start = Instant::now();
+    while cluster.figures(0).await.sum("inro_connections_refused_total") <= refused_before {
+        assert!(start.elapsed() < PATIENCE, "the refusals are not counted");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
     let transaction = cluster.consortium.register_record(0, label);
     // What the stranger takes in from its own clients reaches nobody.
     let _ = cluster.client(stranger).submit(&transaction).await;

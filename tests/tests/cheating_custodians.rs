@@ -23,13 +23,13 @@ fn chart(name: &str) -> Vec<u8> {
     (0..4_000).map(line).collect::<String>().into_bytes()
 }
 
-/// Four facilities, the first of which cheats.
+/// Four facilities, the first of which cheats. Nobody waits long for what a cheat gives; an honest custodian may be slow.
 fn found(cheat: Option<Cheat>) -> Cluster {
     let mut cluster = Cluster::found(&Shape::default());
     if let Some(cheat) = cheat {
         become_a_cheat(&mut cluster, cheat, 1);
+        be_impatient(&mut cluster);
     }
-    be_impatient(&mut cluster);
     cluster
 }
 

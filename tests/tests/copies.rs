@@ -60,6 +60,10 @@ async fn replaying_the_chain_from_genesis_gives_the_same_roots_before_and_after_
     tokio::time::sleep(Duration::from_secs(3)).await;
     let told = load.finish().await;
     replay(&cluster, &cluster.blocks(2, 1).await);
+    // Without two of them there are no more blocks; what was accepted is in one by then.
+    for node in 0..4 {
+        cluster.wait_idle(node).await;
+    }
     let height = cluster.height(2).await;
     for node in 0..4 {
         cluster.terminate(node).await;

@@ -265,10 +265,10 @@ async fn what_was_handed_over_and_read_stands_in_the_journal_though_both_sides_a
     for _ in 0..3 {
         records.push(case.keep(&document(100_000)).await);
     }
+    // Nothing is deposited; and without two of four nothing can be committed, and nobody else hears of the statements.
+    case.cluster.kill(INTERMEDIATE);
     let access = case.access().await;
     case.cluster.wait_level(&[CUSTODIAN, READER]).await;
-    // Without the other two nothing can be committed, and nobody else can hear of the statements.
-    case.cluster.kill(INTERMEDIATE);
     case.cluster.kill(BYSTANDER);
     wait_ready(&case.reader.desk, &access, PATIENCE).await.expect("the payloads arrive without a new block");
     case.cluster.kill(CUSTODIAN);
@@ -279,6 +279,7 @@ async fn what_was_handed_over_and_read_stands_in_the_journal_though_both_sides_a
     }
     case.cluster.start_all().await;
     case.kept.wait_accounted_for(&case.custodian, access, &records).await;
+    case.cluster.wait_level(&[CUSTODIAN, READER]).await;
     let worklist = case.reader.desk.worklist().await.expect("the reader sees the work list");
     for open in ["undisclosed", "unacknowledged"] {
         let listed = worklist[open].as_array().expect("it is a list");

@@ -512,7 +512,9 @@ mod tests {
         let all: Vec<Validity> = (0..50).map(|_| apart(day, true)).collect();
         assert!(all.iter().map(|one| one.from).collect::<BTreeSet<_>>().len() > 40);
         assert!(all.iter().map(|one| one.until).collect::<BTreeSet<_>>().len() > 40);
-        assert!(all.iter().all(|one| one.from <= day.from && one.until <= day.until && one.until.0 > day.until.0 - APART_MS_MAX));
+        assert!(
+            all.iter().all(|one| one.from <= day.from && one.until <= day.until && one.until.0 >= day.until.0 - APART_MS_MAX)
+        );
         let later = apart(day, false);
         assert!(later.from >= day.from && later.until <= day.until && !later.is_empty());
         assert!(!apart(Validity { from: Time(0), until: Time(1) }, true).is_empty());

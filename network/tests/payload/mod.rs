@@ -191,7 +191,7 @@ async fn a_custodian_with_a_rate_gives_no_faster_and_its_gossip_does_not_wait() 
         .collect();
     nodes[1].handle.broadcast(&batch(1, 0, 20));
     assert_eq!(receive(&mut nodes[0], 20).await[&holder].len(), 20);
-    assert!(began.elapsed() < SECOND * 9 / 10, "gossip waited for the transfers");
+    assert!(fetching.iter().all(|fetch| !fetch.is_finished()), "gossip waited for the transfers");
     for (n, fetched) in (1..).zip(fetching) {
         assert!(fetched.await.unwrap() == Ok(content(n, 0, 2 * MIB)));
     }
@@ -266,7 +266,7 @@ async fn a_custodian_that_leaves_the_set_ends_a_transfer_that_waits_for_it() {
     let waiting = tokio::spawn(async move { payload.next().await });
     tokio::time::sleep(SECOND / 5).await;
     nodes[0].allow(&[]);
-    let ended = tokio::time::timeout(SECOND, waiting).await.expect("the transfer goes on").unwrap();
+    let ended = tokio::time::timeout(SECOND * 8, waiting).await.expect("the transfer goes on").unwrap();
     assert!(matches!(ended, Err(PayloadError::NotAllowed { .. })), "{ended:?}");
 }
 
@@ -554,7 +554,7 @@ async fn an_asker_that_grants_more_than_it_took_is_kept_out_and_others_are_serve
     let mut stream = adversary::greedy_granter::ask(&mut asker, 2).await.unwrap();
     let mut taken = vec![0; 3 << 20];
     // It has to read what it was allowed anyway before its grants are looked at.
-    let _ = tokio::time::timeout(SECOND, futures::AsyncReadExt::read_exact(&mut stream, &mut taken)).await;
+    let _ = tokio::time::timeout(SECOND * 8, futures::AsyncReadExt::read_exact(&mut stream, &mut taken)).await;
     kept_out_and_others_served(&nodes).await;
     assert!(custodian.read() < 10 * MIB, "{} bytes were read", custodian.read());
 }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use inro_contracts::id::ChainId;
 use inro_contracts::key::{Claim, SecretKey, all_hold};
 use inro_contracts::tag::Tag;
+use rand::Rng;
+use rand::rngs::OsRng;
 
 /// Different keys, each with one signature; also the size of a batch.
 const KEYS: usize = 1024;
@@ -24,8 +26,8 @@ impl Ceiling {
     /// One signature of each of 1,024 keys.
     pub fn new() -> Self {
         let claims = (0..KEYS).map(|_| {
-            let secret = SecretKey::from_seed(&rand::random());
-            let mut statement = ChainId(rand::random()).0.to_vec();
+            let secret = SecretKey::from_seed(&OsRng.r#gen());
+            let mut statement = ChainId(OsRng.r#gen()).0.to_vec();
             statement.resize(STATEMENT_BYTES, 7);
             Claim::new(secret.public(), Tag::TRANSACTION, &statement, secret.sign(Tag::TRANSACTION, &statement))
         });

@@ -7,6 +7,7 @@ use inro_contracts::category::Category;
 use inro_contracts::consent::{SealTarget, Visibility};
 use inro_contracts::id::{SealId, TransactionId};
 use inro_contracts::transaction::Action;
+use rand::distributions::{Alphanumeric, DistString};
 
 use super::Options;
 use super::bulk::{self, Sides};
@@ -82,7 +83,7 @@ impl World {
         for (index, facility) in facilities.iter().enumerate() {
             let kept = Kept::open(&cluster, index).await;
             for _ in 0..RECORDS {
-                let text: String = (0..RECORD_BYTES).map(|_| char::from(b'a' + rand::random::<u8>() % 26)).collect();
+                let text = Alphanumeric.sample_string(&mut rand::thread_rng(), RECORD_BYTES);
                 keep(facility, kept.account, Category::Chart, text.into_bytes()).await.expect("a text can be kept");
             }
             kept.consent(facility, &facilities[READER]).await.expect("the patient consents");

@@ -11,6 +11,8 @@ use inro_contracts::organisation::{Practitioner, Role};
 use inro_contracts::tag::Tag;
 use inro_contracts::time::{Time, Validity};
 use inro_contracts::transaction::{Action, SignedTransaction, Transaction};
+use rand::Rng;
+use rand::rngs::OsRng;
 
 use crate::cluster::Cluster;
 use crate::consortium::{manifest, now};
@@ -44,7 +46,7 @@ impl People {
     /// New people at a cluster's first four members. Nothing is on the ledger yet.
     pub fn of(cluster: &Cluster) -> Self {
         let members = &cluster.consortium.members[..4];
-        let key = || SecretKey::from_seed(&rand::random());
+        let key = || SecretKey::from_seed(&OsRng.r#gen());
         let practitioner = |number: usize| {
             let secret = key();
             (number % members.len(), Practitioner::id_of(&secret.public()), secret)
@@ -74,7 +76,7 @@ impl People {
                 key: secret.public(),
                 possession: statement.sign(secret),
                 role: Role::Physician,
-                licence: Hash(rand::random()),
+                licence: Hash(OsRng.r#gen()),
                 validity,
             };
             self.sign(action, authority)
@@ -112,7 +114,7 @@ impl People {
 
     fn sign(&self, action: Action, secret: &SecretKey) -> Ready {
         let void_after = now().plus_ms(VALID_FOR.as_millis() as u64);
-        let unsigned = Transaction { chain: self.chain, signer: secret.public(), void_after, nonce: rand::random(), action };
+        let unsigned = Transaction { chain: self.chain, signer: secret.public(), void_after, nonce: OsRng.r#gen(), action };
         let signed: SignedTransaction = unsigned.sign(secret);
         let bytes = signed.to_bytes();
         Ready { id: Tag::TRANSACTION_ID.hash(&[&bytes]).into(), bytes }

@@ -62,12 +62,12 @@ impl Custodian for Inventing {
         let payload = Payload {
             bytes: Cursor::new(INVENTED),
             outboard: Cursor::new(outboard),
-            salt: Salt(rand::random()),
+            salt: Salt(OsRng.r#gen()),
             root: digest.root,
             length: digest.length,
             media_type: MediaType::unknown(),
         };
-        let secret = SealingSecret::from_bytes(rand::random());
+        let secret = SealingSecret::from_bytes(OsRng.r#gen());
         let mut sealed = SealedReader::new(payload, &handover, &secret).map_err(failed)?;
         let mut bytes = Vec::new();
         std::io::Read::read_to_end(&mut sealed, &mut bytes).map_err(failed)?;
@@ -98,7 +98,7 @@ impl Custodian for Misfiling {
 impl Custodian for Misaddressing {
     async fn open(&self, premises: &Premises, asked: Asked) -> Result<Box<dyn SealedSource>, Refusal> {
         let handover = granted(premises, &asked)?;
-        let another = Handover { access: TransactionId(rand::random()), reply_key: some_key(), ..handover };
+        let another = Handover { access: TransactionId(OsRng.r#gen()), reply_key: some_key(), ..handover };
         Ok(InMemory::from(premises.seal(asked.account, asked.record, &another).await?, asked.offset))
     }
 }

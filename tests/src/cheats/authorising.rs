@@ -16,6 +16,8 @@ use inro_contracts::validator::{Validator, ValidatorSet};
 use inro_contracts::vote::{VoteKind, VoteStatement};
 use inro_evidence::{Certified, EntryStatement, Located};
 use inro_network::Authorisation;
+use rand::Rng;
+use rand::rngs::OsRng;
 
 use super::premises::Premises;
 use super::{Asked, Custodian};
@@ -56,7 +58,7 @@ impl Custodian for Embellishing {
     async fn authorisation(&self, premises: &Premises, asked: &Asked) -> Authorisation {
         altered(premises, asked, |statement| {
             if let Outcome::Granted(granted) = &mut statement.entry.entry.outcome {
-                let all = [granted.records.to_vec(), vec![inro_contracts::id::RecordId(rand::random())]].concat();
+                let all = [granted.records.to_vec(), vec![inro_contracts::id::RecordId(OsRng.r#gen())]].concat();
                 granted.records = List::new(all).expect("a stage has few records");
             }
         })
@@ -92,12 +94,12 @@ async fn altered(premises: &Premises, asked: &Asked, change: impl FnOnce(&mut En
 
 /// The same entry as the only one of a block whose one validator is the custodian itself.
 fn counterfeit(honest: &EntryStatement) -> EntryStatement {
-    let secret = SecretKey::from_seed(&rand::random());
-    let validator = Validator { key: secret.public(), organisation: OrganisationId(rand::random()), power: 1 };
+    let secret = SecretKey::from_seed(&OsRng.r#gen());
+    let validator = Validator { key: secret.public(), organisation: OrganisationId(OsRng.r#gen()), power: 1 };
     let set = ValidatorSet::new(vec![validator]).expect("one validator makes a set").hash();
     let leaves = [leaf_hash(&encode(&honest.entry.entry))];
     let header = Header {
-        chain: ChainId(rand::random()),
+        chain: ChainId(OsRng.r#gen()),
         entries: 1,
         entries_root: root(&leaves),
         validators: set,

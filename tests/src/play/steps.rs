@@ -291,6 +291,8 @@ impl Play {
     pub(super) async fn specialist_reads_and_answers(&mut self) -> Result<String, Failure> {
         let (consult, _, record) = self.memory.consult.ok_or("there is no consult yet")?;
         let desk = &self.facilities[2].desk;
+        // It was opened at another node.
+        desk.node().wait_committed(&TransactionId(consult.0), PAYLOADS).await.map_err(said)?;
         let placed = desk.consult(&consult).await.map_err(said)?;
         let wanted = request(placed.account, self.physician(2), Basis::Consult(consult), Purpose::Treatment);
         let read = match ask(desk, wanted).await? {

@@ -19,8 +19,10 @@ const PLANTED: Course = Course {
     fetched_after: 4,
     accesses: 40,
     quiet: LAG.saturating_add(Duration::from_secs(1)),
+    head_start: Duration::from_millis(20),
 };
-const UNPREPARED: Course = Course { fetched_before: 0, quiet: Duration::ZERO, ..PLANTED };
+/// The transfers have begun when the revocation is sent.
+const UNPREPARED: Course = Course { fetched_before: 0, quiet: Duration::ZERO, head_start: Duration::from_secs(1), ..PLANTED };
 const HONEST: Course = Course { fetched_beside: 16, fetched_after: 16, accesses: 400, quiet: Duration::ZERO, ..PLANTED };
 
 async fn stage(cheat: Option<Cheat>) -> Reading {

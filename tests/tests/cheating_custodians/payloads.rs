@@ -7,7 +7,7 @@ use inro_tests::consortium::patient;
 use inro_tests::reading::{CUSTODIAN, READER, Reading};
 
 use super::{
-    assert_an_honest_custodian_hands_over, assert_nothing_is_shown, assert_the_ledger_holds, become_a_cheat, chart,
+    assert_an_honest_custodian_hands_over, assert_nothing_is_shown, assert_the_ledger_holds, be_impatient, become_a_cheat, chart,
     configure_desk, found, replace_custodian,
 };
 
@@ -118,7 +118,9 @@ async fn what_authorised_another_access_authorises_no_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_custodian_offers_without_authorisation_is_taken_from_an_intermediate_that_shows_one() {
-    let mut cluster = found(Some(Cheat::Unproved));
+    // The reader's node waits as long as usual: what the custodian deposits takes its time.
+    let mut cluster = found(None);
+    become_a_cheat(&mut cluster, Cheat::Unproved, 1);
     let intermediate: toml::Value = machine_of(&cluster, INTERMEDIATE).to_hex().into();
     for node in [CUSTODIAN, READER] {
         configure_desk(&mut cluster, node, "intermediates", vec![intermediate.clone()].into());
@@ -142,6 +144,7 @@ async fn one_flipped_bit_anywhere_is_refused_and_reported() {
     let seed = rand::Rng::r#gen(&mut inro_tests::seed::random());
     let mut cluster = found(None);
     become_a_cheat(&mut cluster, Cheat::Flipping, seed);
+    be_impatient(&mut cluster);
     cluster.start_all().await;
     let mut reading = Reading::begin(cluster, &[&chart("first")]).await;
     reading.grant().await;

@@ -20,7 +20,7 @@ use inro_contracts::transaction::Action;
 use inro_contracts::tree::StateProof;
 use inro_evidence::{AbsenceStatement, Certified, Change, EntryStatement, Evidence, JournalStatement, Located, Start, Statement};
 use inro_genesis::keyfile::{self, Passphrase};
-use inro_tests::cluster::Cluster;
+use inro_tests::cluster::{Cluster, PATIENCE};
 use inro_tests::consortium::{PASSPHRASE, label_of, now, patient};
 use inro_tests::liars::Stock;
 use inro_tests::process::program;
@@ -58,6 +58,8 @@ impl Stage {
         reading.wait_journal("the acknowledgement", |event| acknowledges(&event.entry.transaction.transaction.action)).await;
         let earlier = truth.journal(&reading.own(), &reading.account).await;
         let denied = go_on(&reading, &grant).await;
+        // It was decided at the reader's node.
+        truth.node.wait_committed(&denied, PATIENCE).await.expect("the custodian's node gets every block");
         Self { reading, granted, denied, earlier, key, other, truth, validators }
     }
 
