@@ -326,7 +326,7 @@ fn bad_input_is_answered_with_a_sentence_and_status_2() {
         (format!("seal lift {clinic} {speaker}"), "--for"),
         (format!("unseal {speaker}"), "SEAL"),
         (format!("access --account {label} --key 3/practitioner-1.pem"), "--purpose"),
-        (format!("access --account 8c --purpose TREAT --key 3/practitioner-1.pem"), "64 hexadecimal digits"),
+        ("access --account 8c --purpose TREAT --key 3/practitioner-1.pem".to_owned(), "64 hexadecimal digits"),
         (format!("emergency --account {label} --reason bored --text x --yes --key 3/practitioner-1.pem"), "unconscious"),
         (format!("emergency --account {label} --reason other --yes --key 3/practitioner-1.pem"), "--text"),
         (format!("emergency --account {label} --reason other --text x --purpose TREAT --yes --key 3/practitioner-1.pem"), "BTG"),

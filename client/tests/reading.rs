@@ -10,6 +10,8 @@ use inro_contracts::key::SecretKey;
 use inro_contracts::rule::Rule;
 use inro_contracts::time::{Height, Time};
 use inro_contracts::transaction::{Action, Transaction};
+use rand::Rng;
+use rand::rngs::OsRng;
 
 use crate::stand_in_node::StandIn;
 
@@ -17,7 +19,7 @@ use crate::stand_in_node::StandIn;
 fn harmless(node: &StandIn, void_after: Time) -> inro_contracts::transaction::SignedTransaction {
     let secret = SecretKey::from_seed(&[9; 32]);
     let action = Action::RemovePeer { organisation: OrganisationId([1; 32]), peer: secret.public() };
-    Transaction { chain: node.chain, signer: secret.public(), void_after, nonce: rand::random(), action }.sign(&secret)
+    Transaction { chain: node.chain, signer: secret.public(), void_after, nonce: OsRng.r#gen(), action }.sign(&secret)
 }
 
 fn soon() -> Time {

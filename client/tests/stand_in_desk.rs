@@ -18,6 +18,8 @@ use inro_contracts::id::{Commitment, ConsultId, Label, RecordId, SealingKey, Tra
 use inro_contracts::record::{ProviderFlags, Record, RecordManifest};
 use inro_contracts::state::{ConsultPlace, StateKey, StateReader, load};
 use inro_payload::{Handover, Payload, Salt, SealedReader, SealingSecret, commitment, digest};
+use rand::Rng;
+use rand::rngs::OsRng;
 use serde_json::{Value, json};
 
 use crate::stand_in_node::{Id, Node, Shared, StandIn, answer, parse, problem};
@@ -110,7 +112,7 @@ async fn intake(node: Node, _: Id, named: extract::Query<Named>, headers: Header
     }
     let mut items = Vec::new();
     for line in body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let id = RecordId(rand::random());
+        let id = RecordId(OsRng.r#gen());
         let category = named.category.unwrap_or(Category::Other);
         let (size, flags) = (line.len() as u64, ProviderFlags::default());
         let record = RecordManifest { id, category, commitment: committed(line).0, size, flags };

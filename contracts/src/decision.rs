@@ -58,10 +58,11 @@ pub fn still_granted(state: &Working<'_>, access: &Access, now: Time) -> Result<
     let Ok(permit) = asker.permit(&access.request, Quota::Counted)? else { return Ok(Vec::new()) };
     let mut still = Vec::new();
     for id in &access.records {
-        if let Some(record) = state.record(&access.request.account, id)? {
-            if permit.permits(id, &record) && asker.sight(&permit, id, &record)? == Sight::Shown {
-                still.push(*id);
-            }
+        if let Some(record) = state.record(&access.request.account, id)?
+            && permit.permits(id, &record)
+            && asker.sight(&permit, id, &record)? == Sight::Shown
+        {
+            still.push(*id);
         }
     }
     Ok(still)

@@ -169,10 +169,10 @@ pub(crate) fn answers(mut content: Bytes, ids: &[TransactionId]) -> Result<Vec<O
             1 => Some(transaction(&mut content)?),
             _ => return Err(Misbehaviour::Malformed("neither present nor absent")),
         });
-        if let Some(Some(bytes)) = answers.last() {
-            if TransactionId::from(Tag::TRANSACTION_ID.hash(&[bytes])) != *id {
-                return Err(Misbehaviour::WrongTransaction);
-            }
+        if let Some(Some(bytes)) = answers.last()
+            && TransactionId::from(Tag::TRANSACTION_ID.hash(&[bytes])) != *id
+        {
+            return Err(Misbehaviour::WrongTransaction);
         }
     }
     nothing_left(&content)?;

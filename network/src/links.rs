@@ -317,11 +317,11 @@ impl Links {
     }
 
     fn on_closed(&mut self, id: &PeerId, connection: ConnectionId) {
-        if let Some(member) = self.members.get_mut(id) {
-            if member.link.as_ref().is_some_and(|link| link.connection == connection) {
-                tracing::info!(peer = member.entry.peer.name(), "disconnected");
-                lose_link(&self.shared, member, self.dial_patience);
-            }
+        if let Some(member) = self.members.get_mut(id)
+            && member.link.as_ref().is_some_and(|link| link.connection == connection)
+        {
+            tracing::info!(peer = member.entry.peer.name(), "disconnected");
+            lose_link(&self.shared, member, self.dial_patience);
         }
     }
 
@@ -332,18 +332,18 @@ impl Links {
     }
 
     fn on_dial_failed(&mut self, id: &PeerId, connection: ConnectionId, error: &DialError) {
-        if let Some(member) = self.members.get_mut(id) {
-            if member.dial.running == Some(connection) {
-                member.dial.running = None;
-                self.shared.counters.dials_failed.one();
-                postpone(&self.shared.me, member, self.dial_patience);
-                if member.dial.backoff.failed_once() {
-                    tracing::info!(
-                        peer = member.entry.peer.name(),
-                        reason = reason(error),
-                        "cannot reach a peer; trying again until it is there"
-                    );
-                }
+        if let Some(member) = self.members.get_mut(id)
+            && member.dial.running == Some(connection)
+        {
+            member.dial.running = None;
+            self.shared.counters.dials_failed.one();
+            postpone(&self.shared.me, member, self.dial_patience);
+            if member.dial.backoff.failed_once() {
+                tracing::info!(
+                    peer = member.entry.peer.name(),
+                    reason = reason(error),
+                    "cannot reach a peer; trying again until it is there"
+                );
             }
         }
     }

@@ -21,6 +21,8 @@ use inro_contracts::record::RecordManifest;
 use inro_contracts::transaction::Action;
 use inro_genesis::files::{self, Audience};
 use inro_payload::{Handover, OneTimeSecret};
+use rand::Rng;
+use rand::rngs::OsRng;
 use serde_json::{Value, json};
 
 use super::act;
@@ -465,7 +467,7 @@ impl OwnReader<'_> {
     ) -> Result<(), Fault> {
         let (mut fetched, mut accesses, mut after, mut count) = (Fetched::default(), Vec::new(), None, 0);
         loop {
-            let name: [u8; 32] = rand::random();
+            let name: [u8; 32] = OsRng.r#gen();
             let secret = self.secret(&name);
             let request = AccessRequest {
                 account: self.label,

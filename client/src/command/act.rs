@@ -10,6 +10,8 @@ use inro_contracts::organisation::Practitioner;
 use inro_contracts::parameters::Parameters;
 use inro_contracts::time::Time;
 use inro_contracts::transaction::{Action, ParsedTransaction, Transaction};
+use rand::Rng;
+use rand::rngs::OsRng;
 use serde_json::{Value, json};
 
 use crate::arguments::{Acting, Common, now};
@@ -83,7 +85,7 @@ impl<'a> Actor<'a> {
             chain: self.chain,
             signer: self.key(),
             void_after: self.now.plus_ms(VALID_FOR_MS.min(self.parameters.void_after_ms_max / 2)),
-            nonce: rand::random(),
+            nonce: OsRng.r#gen(),
             action,
         };
         let signed = transaction.sign(&self.secret);

@@ -7,6 +7,8 @@ use clap::Args;
 use inro_contracts::id::Hash;
 use inro_contracts::tag::Tag;
 use inro_genesis::files::{self, Audience};
+use rand::Rng;
+use rand::rngs::OsRng;
 use serde_json::json;
 
 use crate::fault::Fault;
@@ -40,7 +42,7 @@ impl KeptText {
         if text.trim().is_empty() {
             return Err(Fault::bad_input("the text is empty; whoever reviews this has to learn why"));
         }
-        let salt: [u8; 32] = rand::random();
+        let salt: [u8; 32] = OsRng.r#gen();
         let hash = hash_of(&salt, &text);
         let path = self.keep.clone().unwrap_or_else(|| PathBuf::from(format!("{kind}-{}.json", &hash.to_hex()[..16])));
         let mut kept = json!({ "text": text, "salt": Hash(salt), "hash": hash }).to_string();

@@ -11,6 +11,8 @@ use inro_contracts::organisation::Practitioner;
 use inro_contracts::record::{ErasureReason, ProviderFlags, RecordManifest};
 use inro_contracts::transaction::Action;
 use inro_genesis::files::FileFault;
+use rand::Rng;
+use rand::rngs::OsRng;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -124,7 +126,7 @@ pub struct RecordArguments {
 impl RecordArguments {
     fn manifest(&self) -> RecordManifest {
         RecordManifest {
-            id: self.id.unwrap_or_else(|| RecordId(rand::random())),
+            id: self.id.unwrap_or_else(|| RecordId(OsRng.r#gen())),
             category: self.category,
             commitment: self.commitment,
             size: self.size,

@@ -101,7 +101,7 @@ pub struct Speaker<'a> {
 
 enum Who<'a> {
     Wallet(Box<WalletActor<'a>>),
-    Key(SecretKey),
+    Key(Box<SecretKey>),
 }
 
 /// What became of one thing that was asked for.
@@ -135,7 +135,7 @@ impl<'a> Speaker<'a> {
         };
         let who = match means {
             Means::Wallet(acting) => Who::Wallet(Box::new(WalletActor::new(common, console, acting).await?)),
-            Means::Key(path) => Who::Key(common.open(path)?),
+            Means::Key(path) => Who::Key(Box::new(common.open(path)?)),
         };
         let accounts = match (named, &who) {
             (Some(named), _) => named,
@@ -185,7 +185,7 @@ impl<'a> Speaker<'a> {
     /// The key that speaks for an account: the controller's, or a guardian's.
     pub fn secret(&self, account: &Label) -> Result<SecretKey, Fault> {
         match &self.who {
-            Who::Key(secret) => Ok(secret.clone()),
+            Who::Key(secret) => Ok(SecretKey::clone(secret)),
             Who::Wallet(actor) => Ok(secret_of(actor.file.wallet(), account)?),
         }
     }
@@ -205,7 +205,7 @@ impl<'a> Speaker<'a> {
         match &self.who {
             Who::Key(secret) => {
                 let mut done = Vec::with_capacity(actions.len());
-                let desk = Desk::at(self.node.clone(), secret.clone()).await?;
+                let desk = Desk::at(self.node.clone(), SecretKey::clone(secret)).await?;
                 for (account, action) in actions {
                     let spinner = self.console.spinner();
                     let timeout = Duration::from_secs(self.timeout_s);

@@ -203,8 +203,17 @@ mod tests {
         let (_folder, path, mut one) = a_file();
         let mut other = WalletFile::open(&path, &passphrase()).unwrap();
         let name = |text: &str| Text::new(text).unwrap();
-        one.update(|wallet| Ok(wallet.set_nickname(name("Hanako")))).unwrap();
-        other.update(|wallet| Ok(wallet.set_nodes(["http://127.0.0.1:8500"]))).unwrap();
+        one.update(|wallet| {
+            wallet.set_nickname(name("Hanako"));
+            Ok(())
+        })
+        .unwrap();
+        other
+            .update(|wallet| {
+                wallet.set_nodes(["http://127.0.0.1:8500"]);
+                Ok(())
+            })
+            .unwrap();
         let wallet = WalletFile::open(&path, &passphrase()).unwrap().wallet;
         assert_eq!((wallet.nickname().as_str(), wallet.nodes().count()), ("Hanako", 1));
         assert_eq!(mode(&path), 0o600);
@@ -222,7 +231,11 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), before);
         assert_eq!(file.wallet().nickname().as_str(), "");
         fs::write(path.with_extension("wallet.new"), b"half").unwrap();
-        file.update(|wallet| Ok(wallet.set_nickname(Text::new("x").unwrap()))).unwrap();
+        file.update(|wallet| {
+            wallet.set_nickname(Text::new("x").unwrap());
+            Ok(())
+        })
+        .unwrap();
         assert_eq!(WalletFile::open(&path, &passphrase()).unwrap().wallet().nickname().as_str(), "x");
         assert!(!path.with_extension("wallet.new").exists());
     }

@@ -25,6 +25,8 @@ use inro_contracts::key::{PublicKey, SecretKey, Signature};
 use inro_contracts::time::Time;
 use inro_contracts::transaction::{Action, SignedTransaction, Transaction};
 use inro_payload::OneTimeSecret;
+use rand::Rng;
+use rand::rngs::OsRng;
 use serde::Serialize;
 
 pub use fault::WalletFault;
@@ -419,7 +421,7 @@ impl Wallet {
     }
 
     fn sign_with(&self, key: &SecretKey, action: Action, void_after: Time) -> SignedTransaction {
-        let (chain, signer, nonce) = (self.chain, key.public(), rand::random());
+        let (chain, signer, nonce) = (self.chain, key.public(), OsRng.r#gen());
         Transaction { chain, signer, void_after, nonce, action }.sign(key)
     }
 }

@@ -338,7 +338,8 @@ mod tests {
             reopened(&with_checksum(bytes), "x")
         };
         assert!(reseal(&|_| ()).is_ok());
-        let changes: [&dyn Fn(&mut Vec<u8>); 5] = [
+        type Change = dyn Fn(&mut Vec<u8>);
+        let changes: [&Change; 5] = [
             &|body| body[..4].copy_from_slice(&u32::MAX.to_le_bytes()),
             &|body| body[0] ^= 1,
             &|body| *body.last_mut().unwrap() = 1,

@@ -75,7 +75,7 @@ pub async fn send(
     let mut waiting = JoinSet::new();
     let mut answers = Vec::with_capacity(signed.len());
     for (planned, transaction) in signed {
-        let Some(node) = nodes.choose(&mut rand::rngs::OsRng).map(|node| node.clone()) else { continue };
+        let Some(node) = nodes.choose(&mut rand::rngs::OsRng).cloned() else { continue };
         waiting.spawn(async move {
             tokio::time::sleep(planned.pause).await;
             // A connection of its own, so that the node cannot tell by it which transactions belong together.

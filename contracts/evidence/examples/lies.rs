@@ -7,6 +7,8 @@
 //! A file is written as its difference from another one: `base` is the other's number in `bases`, `parts` are what it is made of, each
 //! hexadecimal or a stretch `[from, length]` of the other.
 
+#![allow(clippy::disallowed_methods, reason = "a program reads its arguments")]
+
 #[path = "../tests/dice.rs"]
 #[allow(dead_code)]
 mod dice;

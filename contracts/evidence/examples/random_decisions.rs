@@ -3,6 +3,8 @@
 //!
 //! `cargo run -p inro-evidence --example random_decisions SEED > FILE`, then `INRO_VECTORS=FILE scripts/test-browser`.
 
+#![allow(clippy::disallowed_methods, reason = "a program reads its arguments")]
+
 #[path = "../tests/dice.rs"]
 mod dice;
 #[path = "../../../tests/src/liars/mod.rs"]

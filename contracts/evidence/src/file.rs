@@ -16,8 +16,8 @@ use inro_contracts::state::StateKey;
 use inro_contracts::tree::StateProof;
 use inro_contracts::validator::ValidatorSet;
 
+use crate::certified::{Certified, Change};
 use crate::step::{Fault, Step};
-use crate::trust::{Certified, Change};
 
 /// The first bytes of every evidence file.
 pub const MAGIC: [u8; 8] = *b"INROEVID";

@@ -10,6 +10,7 @@
 //!
 //! What it refuses to do: to read a file, to ask the time, to say whether a proof is recent enough, to pass over a byte.
 
+mod certified;
 pub mod checkpoint;
 mod decision;
 mod file;
@@ -22,6 +23,7 @@ mod proved;
 mod step;
 mod trust;
 
+pub use certified::{Certified, Change};
 pub use file::{
     AbsenceStatement, CHANGES_MAX, ConsistencyStatement, DecisionStatement, EARLIER_MAX, EVENTS_MAX, EntryStatement, Evidence,
     FACTS_MAX, FILE_BYTES_MAX, Fact, FactObject, ForkStatement, HISTORY_PATH_MAX, HistoryPath, JournalStatement, Located, MAGIC,
@@ -32,7 +34,7 @@ pub use history::double_signers;
 pub use journal::{account_of, journal_head, signatures_hold, transaction_id};
 pub use proved::{Kind, Proved, Summary};
 pub use step::{Fault, Step, Verdict};
-pub use trust::{Anchor, Certified, Change, InForce, Signed, Walk};
+pub use trust::{Anchor, InForce, Signed, Walk};
 
 use inro_contracts::account::Account;
 use inro_contracts::block::Header;

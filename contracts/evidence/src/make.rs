@@ -13,10 +13,10 @@ use inro_contracts::organisation::Practitioner;
 use inro_contracts::state::{StateFault, StateKey};
 use inro_contracts::transaction::Action;
 
+use crate::certified::Certified;
 use crate::decision::missing;
 use crate::file::{DecisionStatement, FACTS_MAX, Fact, FactObject, Located};
 use crate::step::Fault;
-use crate::trust::Certified;
 
 /// Why a statement cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

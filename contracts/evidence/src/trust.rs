@@ -1,17 +1,16 @@
 //! Which headers can be believed: the walk over the changes of the validator set, from the founding document or from a header that
 //! the verifier trusts already. It knows nothing of files, so whoever follows a ledger can walk on with it.
 
-use borsh::{BorshDeserialize, BorshSerialize};
 use inro_contracts::block::Header;
 use inro_contracts::bytes::Malformed;
-use inro_contracts::certificate::{BadCertificate, Certificate};
+use inro_contracts::certificate::BadCertificate;
 use inro_contracts::genesis::Founding;
 use inro_contracts::id::{BlockId, ChainId, Hash};
 use inro_contracts::key::PublicKey;
 use inro_contracts::time::{Height, Time};
 use inro_contracts::validator::ValidatorSet;
-use serde::{Deserialize, Serialize};
 
+use crate::certified::{Certified, Change};
 use crate::file::{Evidence, Start, Statement};
 use crate::step::{Fault, Step};
 
@@ -37,25 +36,6 @@ impl From<&Founding> for Anchor {
     fn from(founding: &Founding) -> Self {
         Self { chain: founding.chain, validators: founding.validators.clone(), pinned: None }
     }
-}
-
-/// A header with the certificate that its block was committed.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-pub struct Certified {
-    /// The header.
-    pub header: Header,
-    /// Its certificate.
-    pub certificate: Certificate,
-}
-
-/// The last header that a validator set votes on, and the set that comes after it.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-pub struct Change {
-    /// The header, which names the next set.
-    #[serde(flatten)]
-    pub certified: Certified,
-    /// The next set.
-    pub set: ValidatorSet,
 }
 
 /// A header that is believed, and by whose signatures.

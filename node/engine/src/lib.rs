@@ -127,7 +127,7 @@ pub enum Verdict {
 #[derive(Debug, Clone)]
 pub enum SyncVerdict {
     /// Executed, with equal roots, and kept.
-    Valid(Header),
+    Valid(Box<Header>),
     /// The peer sent something else than a block of the ledger.
     PeerFault,
     /// This node could not judge it now.

@@ -574,7 +574,7 @@ impl Driver {
         Ok(match self.application.judge_synced(time::Height(height.0), block).await? {
             SyncVerdict::Valid(header) => {
                 self.synced = self.synced.max(height);
-                let (valid_round, value, validity) = (Round::Nil, Value::new(header), Validity::Valid);
+                let (valid_round, value, validity) = (Round::Nil, Value::new(*header), Validity::Valid);
                 SyncedValueOutcome::Verdict(ProposedValue { height, round, valid_round, proposer, value, validity })
             }
             SyncVerdict::PeerFault => SyncedValueOutcome::PeerFault,

@@ -47,7 +47,7 @@ impl Gate {
 
     /// Lets a request of this client pass, or says in how many milliseconds the next one will.
     fn admit(&self, client: IpAddr, number: u64) -> Result<(), u64> {
-        if number % FORGET_EVERY == 0 {
+        if number.is_multiple_of(FORGET_EVERY) {
             self.rates.retain_recent();
         }
         self.rates.check_key(&whose(client)).map_err(|early| {

@@ -60,6 +60,7 @@ impl Running {
 }
 
 /// Opens the ports and serves.
+#[allow(clippy::too_many_arguments, reason = "each is a part of the node, and the API serves all of them")]
 pub async fn start(
     config: &Config,
     ledger: Arc<Ledger>,

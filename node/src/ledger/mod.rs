@@ -589,7 +589,7 @@ impl Application for ForConsensus {
             match ledger.execute(&Claimed::of(&header), &transactions) {
                 Ok(built) if built.header == header => {
                     ledger.keep(Candidate { built, transactions });
-                    Ok(SyncVerdict::Valid(header))
+                    Ok(SyncVerdict::Valid(Box::new(header)))
                 }
                 Err(BlockFault::State(error)) => Err(Fault(error.to_string())),
                 _ => Ok(SyncVerdict::PeerFault),

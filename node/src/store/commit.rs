@@ -145,7 +145,7 @@ impl<'a> Batch<'a> {
     /// New nodes take the places of those that they replace; paths on which no node stands any more are removed.
     fn tree(&mut self, update: &TreeUpdate) -> Result<(), StoreError> {
         let mut rows: Vec<(&[u8], Vec<u8>)> = update.nodes.iter().map(|(key, node)| node_row(key, node)).collect();
-        rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        rows.sort_unstable_by_key(|(path, _)| *path);
         let family = self.inner.family(keys::TREE)?;
         for (path, row) in &rows {
             self.batch.put_cf(family, path, row);

@@ -646,7 +646,8 @@ mod tests {
             let context = BlockContext { chain: consortium.chain, height, time };
             let (snapshot, tip) = (store.snapshot().unwrap(), store.tip().unwrap());
             let proposer = member.validator.public();
-            let built = inro_contracts::machine::build(&snapshot, &tip, &context, proposer, &[opening.clone()]).unwrap();
+            let built =
+                inro_contracts::machine::build(&snapshot, &tip, &context, proposer, std::slice::from_ref(&opening)).unwrap();
             store.commit(&built, &[opening], &consortium.certificate(&built.header, 0)).unwrap();
         }
         store

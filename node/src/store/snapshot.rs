@@ -61,6 +61,9 @@ pub struct ProvedEntry {
     pub proof: InclusionProof,
 }
 
+/// A block's header, and the bytes of the entries that pruning has left of it.
+pub type Remains = (Header, Vec<Vec<u8>>);
+
 /// How many events [`Snapshot::journal`] and rows [`Snapshot::list`] return at most.
 const PAGE_ROWS_MAX: usize = 10_000;
 /// For how many blocks the tree over the entries is kept in memory.
@@ -159,7 +162,7 @@ impl<'a> Snapshot<'a> {
     }
 
     /// The entries of a block that pruning has left, for whoever looks for events of journals; `None` for heights not committed.
-    pub fn events_of(&self, height: Height) -> Result<Option<(Header, Vec<Vec<u8>>)>, StoreError> {
+    pub fn events_of(&self, height: Height) -> Result<Option<Remains>, StoreError> {
         let Some(header) = self.header(height)? else { return Ok(None) };
         let left = self.slots(&header)?.into_iter().filter_map(|slot| slot.whole(height).ok()).collect();
         Ok(Some((header, left)))

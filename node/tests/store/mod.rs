@@ -50,7 +50,7 @@ impl Story {
             transactions.push(signed(number, consortium.account_opening(member(number), number)));
         }
         for number in 0..(height - 1) * ACCOUNTS_PER_BLOCK {
-            if (number + height) % 3 == 0 {
+            if (number + height).is_multiple_of(3) {
                 let record = number * 1_000 + height;
                 transactions.push(signed(number, consortium.register_record(member(number), label(number), record)));
             }

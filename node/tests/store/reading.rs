@@ -236,7 +236,7 @@ fn evidence_is_kept_until_a_block_has_taken_it() {
     store.put_evidence(&evidence).unwrap();
     drop(store);
     let store = open(folder.path());
-    assert_eq!(store.pending_evidence().unwrap(), [evidence.clone()]);
+    assert_eq!(store.pending_evidence().unwrap(), std::slice::from_ref(&evidence));
     let member = &story.consortium.organisations[1];
     let action = inro_contracts::transaction::Action::ReportDoubleSign { evidence };
     let report = story.consortium.verified(action, &member.peer, story.time(2));
