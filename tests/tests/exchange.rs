@@ -58,6 +58,8 @@ impl Case {
         let kept = Kept::open(&cluster, 0).await;
         let record = keep(&custodian, kept.account, Category::Chart, payload.to_vec()).await.expect("a text can be kept").id;
         let grant = kept.consent(&custodian, &reader).await.expect("the patient consents");
+        // What the patient signs is refused by a node that does not have the account yet.
+        cluster.wait_level(&[0, 1, 2, 3]).await;
         Self { cluster, custodian, reader, kept, record, grant }
     }
 
