@@ -274,7 +274,7 @@ impl Desk {
             for source in own_disk.take().into_iter().chain(sources) {
                 match self.attempt(wanted, &secret, source, state).await {
                     Ok(ready) => {
-                        // First the statement, on disk: nothing is shown that is not accounted for.
+                        // First the statement: a node that is killed before it could make it finds it in its outbox.
                         self.state_arrived(wanted).await;
                         state.send_replace(ready);
                         return self.say_taken(wanted).await;
