@@ -10,7 +10,7 @@ mod payload;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cluster::{CHAIN, Node, batch, eventually, mesh, nodes, receive, receive_nothing, stored};
+use cluster::{CHAIN, Node, PATIENCE, batch, eventually, mesh, nodes, receive, receive_nothing, stored};
 use inro_contracts::id::TransactionId;
 use inro_contracts::key::SecretKey;
 use inro_network::{AllowedPeer, FETCH_IDS_MAX, FetchError, Misbehaviour, NetworkError, exchange_address, public_key};
@@ -86,7 +86,7 @@ async fn a_removed_peer_is_cut_off_at_once_and_cannot_reconnect_until_it_is_adde
     assert_eq!(a.handle.connected(), [c.key()], "the removed peer still counts as connected");
     a.handle.broadcast(&batch(0, 0, 10));
     b.handle.broadcast(&batch(1, 0, 10));
-    assert_eq!(a.handle.fetch(&b.key(), &[stored(1).0], SECOND * 8).await, Err(FetchError::NotAllowed { peer: b.name() }));
+    assert_eq!(a.handle.fetch(&b.key(), &[stored(1).0], PATIENCE).await, Err(FetchError::NotAllowed { peer: b.name() }));
     receive_nothing(b, SECOND * 2).await;
     receive_nothing(a, SECOND / 10).await;
     assert!(!b.handle.connected().contains(&a.key()));
@@ -135,16 +135,16 @@ async fn fetching_brings_what_the_peer_has_and_says_what_it_has_not() {
     let (asker, holder) = (&nodes[0], nodes[1].key());
     let unknown = TransactionId([9; 32]);
     let ids = [stored(3).0, unknown, stored(1).0, stored(3).0];
-    let answer = asker.handle.fetch(&holder, &ids, SECOND * 8).await.unwrap();
+    let answer = asker.handle.fetch(&holder, &ids, PATIENCE).await.unwrap();
     assert_eq!(answer, [Some(stored(3).1), None, Some(stored(1).1), Some(stored(3).1)]);
 
-    assert_eq!(asker.handle.fetch(&holder, &[], SECOND * 8).await, Ok(vec![]));
+    assert_eq!(asker.handle.fetch(&holder, &[], PATIENCE).await, Ok(vec![]));
     let most = vec![stored(5).0; FETCH_IDS_MAX];
     assert_eq!(asker.handle.fetch(&holder, &most, SECOND * 5).await.unwrap().len(), FETCH_IDS_MAX);
     let more = vec![stored(5).0; FETCH_IDS_MAX + 1];
-    assert!(matches!(asker.handle.fetch(&holder, &more, SECOND * 8).await, Err(FetchError::TooManyIds { .. })));
+    assert!(matches!(asker.handle.fetch(&holder, &more, PATIENCE).await, Err(FetchError::TooManyIds { .. })));
     let nobody = SecretKey::from_seed(&[99; 32]).public();
-    assert!(matches!(asker.handle.fetch(&nobody, &ids, SECOND * 8).await, Err(FetchError::NotAllowed { .. })));
+    assert!(matches!(asker.handle.fetch(&nobody, &ids, PATIENCE).await, Err(FetchError::NotAllowed { .. })));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -152,11 +152,11 @@ async fn a_peer_says_how_far_it_is_and_a_stranger_is_not_asked() {
     let nodes = nodes(2).await;
     mesh(&nodes).await;
     for _ in 0..20 {
-        let answer = nodes[0].handle.ask_standing(&nodes[1].key(), SECOND * 8).await;
+        let answer = nodes[0].handle.ask_standing(&nodes[1].key(), PATIENCE).await;
         assert_eq!(answer, Ok(Bytes::from_static(b"how far")));
     }
     let nobody = SecretKey::from_seed(&[99; 32]).public();
-    assert!(matches!(nodes[0].handle.ask_standing(&nobody, SECOND * 8).await, Err(FetchError::NotAllowed { .. })));
+    assert!(matches!(nodes[0].handle.ask_standing(&nobody, PATIENCE).await, Err(FetchError::NotAllowed { .. })));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -167,7 +167,7 @@ async fn many_fetches_at_once_are_all_answered() {
     let asking: Vec<_> = (0..200u8)
         .map(|i| {
             let handle = nodes[0].handle.clone();
-            tokio::spawn(async move { handle.fetch(&holder, &[stored(i % 10).0], SECOND * 8).await })
+            tokio::spawn(async move { handle.fetch(&holder, &[stored(i % 10).0], PATIENCE).await })
         })
         .collect();
     for (i, asked) in asking.into_iter().enumerate() {

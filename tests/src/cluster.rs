@@ -322,24 +322,14 @@ impl Cluster {
 
     /// Waits until a node is connected with so many others, or more.
     pub async fn wait_peers(&self, node: usize, count: u64) {
-        let start = Instant::now();
-        loop {
-            let connected = self.status(node).await.peers_connected;
-            if connected >= count {
-                return;
-            }
-            assert!(start.elapsed() < PATIENCE, "node {node} is connected with {connected} others, not with {count}");
-            tokio::time::sleep(POLL).await;
-        }
+        let is_connected = async || (self.status(node).await.peers_connected >= count).then_some(());
+        eventually(&format!("node {node} is connected with {count} others"), is_connected).await;
     }
 
     /// Waits until nobody is connected with a node any more.
     pub async fn wait_cut_off(&self, node: usize) {
-        let start = Instant::now();
-        while self.status(node).await.peers_connected > 0 {
-            assert!(start.elapsed() < PATIENCE, "somebody is still connected with node {node}");
-            tokio::time::sleep(POLL).await;
-        }
+        let is_alone = async || (self.status(node).await.peers_connected == 0).then_some(());
+        eventually(&format!("nobody is connected with node {node}"), is_alone).await;
     }
 
     /// Waits until nothing waits for a block at a node.
@@ -477,6 +467,18 @@ impl Drop for Cluster {
         {
             println!("the cluster's folder is kept: {}", folder.keep().display());
         }
+    }
+}
+
+/// Asks until there is an answer, for as long as patience lasts.
+pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        tokio::time::sleep(POLL).await;
     }
 }
 

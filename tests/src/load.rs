@@ -14,7 +14,7 @@ use rand::Rng;
 use rand::rngs::OsRng;
 use tokio::task::JoinHandle;
 
-use crate::cluster::{Cluster, Node, PATIENCE};
+use crate::cluster::{Cluster, Node, eventually};
 use crate::consortium::{Consortium, id_of};
 
 const TICK: Duration = Duration::from_millis(50);
@@ -152,11 +152,7 @@ impl Load {
 
     /// Waits until so many were accepted.
     pub async fn wait_accepted(&self, count: usize) {
-        let start = Instant::now();
-        while self.accepted() < count {
-            assert!(start.elapsed() < PATIENCE, "{} were accepted, not {count}", self.accepted());
-            tokio::time::sleep(TICK).await;
-        }
+        eventually(&format!("{count} are accepted"), async || (self.accepted() >= count).then_some(())).await;
     }
 
     /// Stops, and says what was promised.

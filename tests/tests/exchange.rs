@@ -13,7 +13,7 @@ use inro_contracts::id::{GrantId, RecordId, TransactionId};
 use inro_contracts::purpose::Purpose;
 use inro_contracts::record::ErasureReason;
 use inro_contracts::transaction::Action;
-use inro_tests::cluster::{Cluster, PATIENCE, Shape};
+use inro_tests::cluster::{Cluster, PATIENCE, Shape, eventually};
 use inro_tests::consortium::id_of;
 use inro_tests::play::{Facility, Patient, Play};
 use inro_tests::revocation::{Deed, Operation, check};
@@ -109,14 +109,8 @@ async fn an_erased_record_is_gone_from_the_vault_and_cannot_be_read_again() {
     apply(&case.custodian.desk, erasing).await.expect("the custodian may erase");
     let own = case.kept.desk(&case.custodian);
     let account = &case.kept.account;
-    let start = Instant::now();
-    let proof = loop {
-        match own.erasure(account, &case.record).await {
-            Ok(proof) => break proof,
-            Err(error) => assert!(start.elapsed() < PATIENCE, "the patient is not shown that it is gone: {error}"),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
+    let shown = async || own.erasure(account, &case.record).await.ok();
+    let proof = eventually("the custodian shows the patient that it is gone", shown).await;
     assert_eq!(count_files(&case.cluster.nodes[0].data().join("vault/keys")), 0, "the record's key is still in the vault");
     let checks = proof["checks"].as_object().expect("the proof names what was tried");
     assert!(!checks.is_empty() && checks.values().all(|held| held == true), "{proof}");

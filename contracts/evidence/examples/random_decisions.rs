@@ -74,7 +74,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         for _ in 0..1 + dice.below(5) {
             actions.push(if dice.chance(45) { access(&mut dice, &world, &made) } else { action(&mut dice, &world, &mut made) });
         }
-        let accesses = commit(&mut world, actions, &mut made);
+        let accesses = commit(&mut world, actions, &mut made)?;
         for id in accesses {
             let file = world.decision(&id).to_bytes();
             let proved = verify(&file, &world.anchor())?;
@@ -89,11 +89,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Commits a block in which anything may be rejected; returns its accesses.
-fn commit(world: &mut World, actions: Vec<(Action, SecretKey)>, made: &mut Made) -> Vec<TransactionId> {
+fn commit(world: &mut World, actions: Vec<(Action, SecretKey)>, made: &mut Made) -> Result<Vec<TransactionId>, Box<dyn Error>> {
     let transactions: Vec<_> = actions.into_iter().map(|(action, secret)| world.signed(action, &secret)).collect();
     let mut next = world.tip().clone();
-    let proposer = next.validators().expect("there are validators").validators()[0].key;
-    let built = next.append(world.now(), proposer, &transactions).expect("the block stands");
+    let proposer = next.validators()?.validators()[0].key;
+    let built = next.append(world.now(), proposer, &transactions)?;
     world.ledgers.push(next);
     let mut accesses = Vec::new();
     for (transaction, outcome) in transactions.iter().zip(&built.outcomes) {
@@ -112,7 +112,7 @@ fn commit(world: &mut World, actions: Vec<(Action, SecretKey)>, made: &mut Made)
             _ => {}
         }
     }
-    accesses
+    Ok(accesses)
 }
 
 fn somebody(dice: &mut Dice, world: &World) -> (inro_contracts::id::PractitionerId, SecretKey) {

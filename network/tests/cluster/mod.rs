@@ -13,7 +13,8 @@ use tokio::sync::mpsc;
 
 /// The ledger of all tests.
 pub const CHAIN: ChainId = ChainId([0xc5; 32]);
-const PATIENCE: Duration = Duration::from_secs(8);
+/// How long anything that has to come true may take.
+pub const PATIENCE: Duration = Duration::from_secs(8);
 
 /// One honest node.
 pub struct Node {

@@ -8,7 +8,7 @@ use inro_contracts::time::Time;
 use inro_network::{Deposit, Holding, Misbehaviour, ObjectId, PIECE_BYTES, PayloadError, Refusal, WINDOW_BYTES};
 
 use crate::adversary::{self, payload_asker};
-use crate::cluster::{self, Node, batch, eventually, mesh, nodes, receive};
+use crate::cluster::{self, Node, PATIENCE, batch, eventually, mesh, nodes, receive};
 use crate::custodian::{Custodian, KEPT, authorisation, content, object, organisation, source};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -266,7 +266,7 @@ async fn a_custodian_that_leaves_the_set_ends_a_transfer_that_waits_for_it() {
     let waiting = tokio::spawn(async move { payload.next().await });
     tokio::time::sleep(SECOND / 5).await;
     nodes[0].allow(&[]);
-    let ended = tokio::time::timeout(SECOND * 8, waiting).await.expect("the transfer goes on").unwrap();
+    let ended = tokio::time::timeout(PATIENCE, waiting).await.expect("the transfer goes on").unwrap();
     assert!(matches!(ended, Err(PayloadError::NotAllowed { .. })), "{ended:?}");
 }
 
@@ -554,7 +554,7 @@ async fn an_asker_that_grants_more_than_it_took_is_kept_out_and_others_are_serve
     let mut stream = adversary::greedy_granter::ask(&mut asker, 2).await.unwrap();
     let mut taken = vec![0; 3 << 20];
     // It has to read what it was allowed anyway before its grants are looked at.
-    let _ = tokio::time::timeout(SECOND * 8, futures::AsyncReadExt::read_exact(&mut stream, &mut taken)).await;
+    let _ = tokio::time::timeout(PATIENCE, futures::AsyncReadExt::read_exact(&mut stream, &mut taken)).await;
     kept_out_and_others_served(&nodes).await;
     assert!(custodian.read() < 10 * MIB, "{} bytes were read", custodian.read());
 }

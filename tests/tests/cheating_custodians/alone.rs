@@ -10,7 +10,7 @@ use inro_contracts::transaction::Action;
 use inro_network::{Deposit, ObjectId, PayloadError, Refusal};
 use inro_payload::{Handover, Opener};
 use inro_tests::cheats::{Cheat, GreedyMember, agreed_secret, machine_of};
-use inro_tests::cluster::{Cluster, PATIENCE, Shape};
+use inro_tests::cluster::{Cluster, Shape, eventually};
 use inro_tests::consortium::now;
 use inro_tests::reading::{CUSTODIAN, READER, Reading};
 use inro_tests::revocation::{Deed, Operation, Violation, check};
@@ -148,17 +148,11 @@ async fn a_silent_custodian_promises_only_what_its_ledger_grants() {
     let custodian = machine_of(&reading.cluster, CUSTODIAN);
     let unknown = object(&reading, TransactionId(OsRng.r#gen()), reading.records[0]);
     // Two that dial each other at the same moment close one of their two links.
-    let start = Instant::now();
-    let answer = loop {
-        match greedy.ask(&custodian, &unknown).await {
-            Err(error) if !matches!(error, PayloadError::Refused { .. }) => {
-                assert!(start.elapsed() < PATIENCE, "it is not refused: {error}");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            answer => break answer,
-        }
+    let asking = async || match greedy.ask(&custodian, &unknown).await {
+        Err(error) if !matches!(error, PayloadError::Refused { .. }) => None,
+        answer => Some(refusal(answer)),
     };
-    assert_eq!(refusal(answer), Refusal::NotOnLedger);
+    assert_eq!(eventually("it is refused", asking).await, Refusal::NotOnLedger);
     greedy.leave().await;
 }
 
